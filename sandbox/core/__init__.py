@@ -1,0 +1,1 @@
+"""What every simulated platform shares: clock, calls, faults, webhooks, rate limits."""
