@@ -1,0 +1,69 @@
+# The two commands that matter: `make demo` and `make test`. Everything else: `make help`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SEEDS ?= 200
+UPGRADE ?=
+ARGS ?=
+CODE := gridwire connectors streams sandbox tests bench
+# Only what exists: ruff and mypy refuse a missing folder.
+SOURCES = $(wildcard $(CODE))
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+.PHONY: help setup demo test check format generate prove bench lock kafka-up kafka-down clean
+
+help: ## List these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP) ## Create .venv with the first Python >= 3.11 and install everything, pinned and hashed
+	@:
+
+# One at a time: two makes in one checkout wait for one another, and the second finds it done.
+$(STAMP): requirements.txt requirements-dev.txt pyproject.toml .ci/setup
+	@.ci/setup $(VENV) $(STAMP)
+
+demo: setup ## From a fresh clone to a finished run of the whole scenario
+	@$(BIN)/gridwire demo $(ARGS)
+
+test: setup ## Run all tests; skips say what is missing (ARGS="-k name" narrows)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## ruff, mypy --strict, generated files up to date, structural tests
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/mypy $(SOURCES)
+	@$(BIN)/python -m gridwire.generate --check
+	@$(BIN)/python -m pytest -q tests/tidy
+
+format: setup ## Format the code and apply safe fixes
+	@$(BIN)/ruff check --fix-only --quiet $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+
+generate: setup ## Write everything that is derived: records, docs, dashboards
+	@$(BIN)/python -m gridwire.generate
+
+prove: setup ## Crash and replay proofs over many seeds (SEEDS=200)
+	@$(BIN)/python -m tests.chaos.prove --seeds $(SEEDS)
+
+bench: setup ## Measure against the peers, side by side
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: setup ## Pin and hash what requirements*.in ask for (UPGRADE=--upgrade: at the newest versions)
+	@$(LOCK) $(UPGRADE) requirements.in -o requirements.txt
+	@$(LOCK) $(UPGRADE) requirements-dev.in -o requirements-dev.txt
+
+kafka-up: setup ## Start a local Kafka that stays, and say where it is
+	@$(BIN)/gridwire kafka up
+
+kafka-down: setup ## Stop it again
+	@$(BIN)/gridwire kafka down
+
+clean: ## Remove everything that is made, .venv too (stop a local Kafka first)
+	@rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
