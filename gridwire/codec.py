@@ -1,0 +1,164 @@
+"""Avro in Confluent wire format: a zero byte, the schema id (4 bytes, big endian), the fastavro body.
+
+Subjects follow TopicNameStrategy. Timestamps stay `int` (milliseconds). A message that cannot be read raises
+`CodecError`; whoever reads decides where its bytes go.
+"""
+
+import io
+import json
+import struct
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+import fastavro
+import msgspec
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
+
+from gridwire.records import SCHEMAS, Record
+from gridwire.topics import Topic
+
+R = TypeVar("R", bound=Record)
+MAGIC = 0
+HEADER = struct.Struct(">bI")
+UNKNOWN_IDS_MAX = (
+    1_000  # ids that the registry does not know are remembered, so that poison costs one look-up
+)
+REGISTRY_TIMEOUT_S = 10
+
+
+class CodecError(Exception):
+    """A message that is not what its topic promises. `reason` is a short fixed phrase."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
+class RegistryUnavailableError(Exception):
+    """The schema registry does not answer: nothing is wrong with the message, try again."""
+
+
+def parse(text: str) -> Any:
+    """A schema ready for fastavro; logical types removed, so that timestamps stay int."""
+    return fastavro.parse_schema(_plain(json.loads(text)))
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_plain(branch) for branch in node]
+    if isinstance(node, dict):
+        return {name: _plain(value) for name, value in node.items() if name != "logicalType"}
+    return node
+
+
+class Registry:
+    """Schema ids by subject and schemas by id, cached; Confluent's own client does the talking."""
+
+    def __init__(self, url: str) -> None:
+        self._client = SchemaRegistryClient({"url": url, "timeout": REGISTRY_TIMEOUT_S})
+        self._schemas: dict[int, Any] = {}
+        self._unknown: set[int] = set()
+        self._ids: dict[str, int] = {}
+
+    def register(self, subject: str, schema: str) -> int:
+        """Registers a schema (or finds it); returns its id. Raises SchemaRegistryError where it is not compatible."""
+        self._ids[subject] = self._client.register_schema(subject, Schema(schema, "AVRO"))
+        return self._ids[subject]
+
+    def id_of(self, subject: str, schema: str) -> int:
+        """The id under which a schema is registered; registers it on first use."""
+        return self._ids[subject] if subject in self._ids else self.register(subject, schema)
+
+    def schema(self, schema_id: int) -> Any:
+        """The writer's schema, parsed. Raises CodecError where there is none, RegistryUnavailableError."""
+        if schema_id in self._schemas:
+            return self._schemas[schema_id]
+        if schema_id in self._unknown:
+            raise CodecError("unknown schema id", str(schema_id))
+        try:
+            found = self._client.get_schema(schema_id)
+        except SchemaRegistryError as error:
+            if error.http_status_code != 404:
+                raise RegistryUnavailableError(
+                    f"schema registry answered {error.http_status_code}"
+                ) from error
+            if len(self._unknown) < UNKNOWN_IDS_MAX:
+                self._unknown.add(schema_id)
+            raise CodecError("unknown schema id", str(schema_id)) from error
+        except Exception as error:  # the client lets its HTTP library's errors through
+            raise RegistryUnavailableError(
+                f"schema registry does not answer ({type(error).__name__})"
+            ) from error
+        self._schemas[schema_id] = parse(found.schema_str or "")
+        return self._schemas[schema_id]
+
+
+class TopicCodec(Generic[R]):
+    """Encodes and decodes the records of one topic."""
+
+    def __init__(self, topic: Topic[R], registry: Registry) -> None:
+        self.topic = topic
+        self._registry = registry
+        self._text = SCHEMAS[topic.record]
+        self._schema = parse(self._text)
+        self._head: bytes | None = None
+
+    @property
+    def head(self) -> bytes:
+        """Magic byte and schema id of what we write; registers the schema on first use."""
+        if self._head is None:
+            self._head = HEADER.pack(MAGIC, self._registry.id_of(self.topic.subject, self._text))
+        return self._head
+
+    def encode(self, record: R) -> bytes:
+        """The message value. Raises CodecError where a field has the wrong type."""
+        out = io.BytesIO()
+        out.write(self.head)
+        try:
+            fastavro.schemaless_writer(out, self._schema, plain(record))
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+            raise CodecError(
+                "record does not fit its schema", f"{self.topic.record.__name__}: {error}"
+            ) from error
+        return out.getvalue()
+
+    def decode(self, value: bytes | None) -> R:
+        """The record. Raises CodecError (bytes are at fault) or RegistryUnavailableError (try again)."""
+        if value is None:
+            raise CodecError("empty value")
+        if len(value) < HEADER.size:
+            raise CodecError("truncated", f"{len(value)} bytes")
+        magic, schema_id = HEADER.unpack_from(value)
+        if magic != MAGIC:
+            raise CodecError("wrong magic byte", str(magic))
+        writer = self._registry.schema(schema_id)
+        body = io.BytesIO(value)
+        body.seek(HEADER.size)
+        try:
+            fields = fastavro.schemaless_reader(body, writer, self._schema)
+            return msgspec.convert(fields, self.topic.record)
+        except EOFError as error:
+            raise CodecError("truncated") from error
+        except (
+            Exception
+        ) as error:  # fastavro raises many kinds on bad bytes and unresolvable schemas
+            raise CodecError("not readable as its topic's record", type(error).__name__) from error
+
+
+class Codec:
+    """One codec per topic, made on first use."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self._codecs: dict[str, TopicCodec[Any]] = {}
+
+    def of(self, topic: Topic[R]) -> TopicCodec[R]:
+        if topic.name not in self._codecs:
+            self._codecs[topic.name] = TopicCodec(topic, self.registry)
+        return self._codecs[topic.name]
+
+
+def plain(record: Record) -> Mapping[str, Any]:
+    """The record as nested dicts, for fastavro."""
+    built: Mapping[str, Any] = msgspec.to_builtins(record, builtin_types=(bytes,))
+    return built

@@ -1,0 +1,153 @@
+"""Kafka clients with the settings that keep our promises, and the creation of topics.
+
+Every producer partitions with murmur2 (Java's default), or nothing that another client writes is co-partitioned.
+"""
+
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from gridwire.settings import KafkaSettings
+from gridwire.topics import DEAD_LETTERS, TOPICS, DeadLetters, Topic
+
+ADMIN_TIMEOUT_S = 30.0
+TRANSACTION_TIMEOUT_MS = (
+    10_000  # a killed worker holds read-committed readers up no longer than this
+)
+MESSAGE_BYTES_MAX = 1_000_000
+SESSION_TIMEOUT_MS = 10_000
+HEARTBEAT_MS = 2_000
+POLL_INTERVAL_MS_MAX = 300_000
+# Segments roll and compact often enough that a table restores in seconds.
+COMPACTED = {
+    "cleanup.policy": "compact",
+    "segment.bytes": "67108864",
+    "segment.ms": "3600000",
+    "min.cleanable.dirty.ratio": "0.2",
+    "max.compaction.lag.ms": "3600000",
+    "delete.retention.ms": "86400000",
+}
+
+
+def client_config(settings: KafkaSettings) -> dict[str, Any]:
+    """What every client needs."""
+    return {"bootstrap.servers": settings.bootstrap} | settings.security
+
+
+def producer(
+    settings: KafkaSettings, *, transactional_id: str | None = None, **extra: Any
+) -> Producer:
+    """An idempotent producer, acks=all; transactional where an id is given."""
+    config: dict[str, Any] = client_config(settings) | {
+        "enable.idempotence": True,
+        "acks": "all",
+        "partitioner": "murmur2_random",
+        "compression.type": "lz4",
+        "linger.ms": 5,
+        "batch.size": MESSAGE_BYTES_MAX,  # never above the smallest max.message.bytes
+        "message.max.bytes": MESSAGE_BYTES_MAX,
+        "retry.backoff.ms": 10,  # transactions back to back: the default adds 90 ms to each
+    }
+    if transactional_id:
+        config |= {
+            "transactional.id": transactional_id,
+            "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+        }
+    return Producer(config | {name.replace("_", "."): value for name, value in extra.items()})
+
+
+def consumer(settings: KafkaSettings, group: str, **extra: Any) -> Consumer:
+    """A read-committed consumer that commits only what it is told to.
+
+    `extra`: librdkafka properties with `_` for `.`.
+    """
+    config: dict[str, Any] = client_config(settings) | {
+        "group.id": f"{settings.group_prefix}.{group}",
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "isolation.level": "read_committed",
+        "partition.assignment.strategy": "range",
+        "session.timeout.ms": SESSION_TIMEOUT_MS,
+        "heartbeat.interval.ms": HEARTBEAT_MS,
+        "max.poll.interval.ms": POLL_INTERVAL_MS_MAX,
+        "fetch.wait.max.ms": 50,
+        "queued.max.messages.kbytes": 65_536,
+    }
+    return Consumer(config | {name.replace("_", "."): value for name, value in extra.items()})
+
+
+def reader(settings: KafkaSettings, isolation: str = "read_committed") -> Consumer:
+    """A consumer without a group, for assigned partitions: restores, checkpoints, command line."""
+    return Consumer(
+        client_config(settings)
+        | {
+            "group.id": f"{settings.group_prefix}.reader",  # never joined, never committed
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "isolation.level": isolation,
+            "fetch.wait.max.ms": 50,
+        }
+    )
+
+
+def end_offsets(settings: KafkaSettings, topic: str, partitions: list[int]) -> dict[int, int]:
+    """Read-uncommitted end offsets: what a restore must reach, open transactions included."""
+    client = reader(settings, "read_uncommitted")
+    try:
+        return {
+            p: client.get_watermark_offsets(TopicPartition(topic, p), timeout=ADMIN_TIMEOUT_S)[1]
+            for p in partitions
+        }
+    finally:
+        client.close()
+
+
+def partition_counts(settings: KafkaSettings) -> dict[str, int]:
+    """Topics on the broker with their number of partitions."""
+    metadata = AdminClient(client_config(settings)).list_topics(timeout=ADMIN_TIMEOUT_S)
+    return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+
+
+def new_topic(settings: KafkaSettings, topic: Topic[Any] | DeadLetters) -> NewTopic:
+    """How a topic is created."""
+    compacted = isinstance(topic, Topic) and topic.compacted
+    single = isinstance(topic, DeadLetters) or topic.kind == "reference"
+    return NewTopic(
+        topic.name,
+        num_partitions=1 if single else settings.partitions,
+        replication_factor=settings.replication,
+        config=dict(COMPACTED) if compacted else {"retention.ms": str(topic.retention_ms)},
+    )
+
+
+def changelog_topic(settings: KafkaSettings, name: str) -> NewTopic:
+    """A compacted topic that holds partitioned state."""
+    return NewTopic(name, settings.partitions, settings.replication, config=dict(COMPACTED))
+
+
+def create_topics(settings: KafkaSettings, changelogs: list[str]) -> list[str]:
+    """Creates what is missing; returns the names created. Raises KafkaException where the broker refuses.
+
+    A broker without CreateTopics (librdkafka's mock) creates them on first use instead.
+    """
+    present = partition_counts(settings)
+    declared: tuple[Topic[Any] | DeadLetters, ...] = (*TOPICS, *DEAD_LETTERS)
+    wanted = [new_topic(settings, topic) for topic in declared]
+    wanted += [changelog_topic(settings, name) for name in changelogs]
+    missing = [topic for topic in wanted if topic.topic not in present]
+    if not missing:
+        return []
+    futures = AdminClient(client_config(settings)).create_topics(
+        missing, operation_timeout=ADMIN_TIMEOUT_S
+    )
+    for future in futures.values():
+        try:
+            future.result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+    return [topic.topic for topic in missing]

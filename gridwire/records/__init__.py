@@ -1,0 +1,597 @@
+"""Typed records, generated from schemas/avro by `make generate`. Do not edit."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What every record starts with. The runtime and the connectors stamp these fields."""
+
+    event_id: str = ""
+    occurred_at: int = 0
+    produced_at: int = 0
+    source: str = ""
+    version: int = 0
+    trace_id: str = ""
+    causation_id: str | None = None
+
+
+EngagementKind = Literal[
+    "other",
+    "email_send",
+    "email_delivery",
+    "email_open",
+    "email_click",
+    "email_bounce",
+    "email_unsubscribe",
+    "push_open",
+    "in_app_impression",
+    "in_app_click",
+    "product_view",
+    "cart_update",
+    "checkout",
+    "purchase",
+    "order_placed",
+    "conversion",
+]
+
+
+Consent = Literal["unknown", "opted_in", "subscribed", "unsubscribed"]
+
+
+OrderStatus = Literal[
+    "unknown",
+    "incomplete",
+    "pending",
+    "awaiting_payment",
+    "awaiting_fulfillment",
+    "awaiting_shipment",
+    "awaiting_pickup",
+    "manual_verification",
+    "partially_shipped",
+    "shipped",
+    "completed",
+    "cancelled",
+    "declined",
+    "refunded",
+    "partially_refunded",
+    "disputed",
+]
+
+
+Outcome = Literal["unknown", "delivered", "rejected", "expired"]
+
+
+class SetInventory(msgspec.Struct, frozen=True, kw_only=True):
+    """Set the absolute stock of one sku at one location."""
+
+    sku: str
+    location_code: str
+    quantity: int
+    sequence: int
+
+
+class SetSelling(msgspec.Struct, frozen=True, kw_only=True):
+    """Set how a product or variant sells. Null leaves a field as it is."""
+
+    sku: str
+    product_id: int
+    variant_id: int | None = None
+    purchasable: bool | None = None
+    message: str | None = None
+    availability_description: str | None = None
+    preorder_release_at: int | None = None
+    quantity_minimum: int | None = None
+    quantity_maximum: int | None = None
+
+
+class BigCommerceCommand(Record, frozen=True, kw_only=True):
+    """Something to do in BigCommerce. Exactly one operation field is set; its name stands in `operation`."""
+
+    flow: str
+    lane: str
+    operation: str
+    set_inventory: SetInventory | None = None
+    set_selling: SetSelling | None = None
+
+
+class BigCommerceLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One order line."""
+
+    line_ref: str
+    sku: str
+    name: str
+    quantity: int
+    quantity_shipped: int
+    quantity_refunded: int = 0
+    product_id: int
+    variant_id: int | None = None
+    return_id: int | None = None
+
+
+class BigCommerceOrder(Record, frozen=True, kw_only=True):
+    """A BigCommerce order as fetched after a change."""
+
+    order_ref: str
+    order_id: int
+    customer_ref: str | None = None
+    status_id: int
+    payment_status: str
+    created_at: int
+    modified_at: int
+    staff_notes: str
+    ship_country: str | None = None
+    ship_subdivision: str | None = None
+    lines: tuple[BigCommerceLine, ...] = ()
+    event_type: str
+
+
+class BigCommerceOrderMessage(Record, frozen=True, kw_only=True):
+    """A message on a BigCommerce order."""
+
+    order_ref: str
+    message_id: int
+    type: str
+    is_flagged: bool
+    from_customer: bool
+    subject: str
+    message: str
+
+
+class BigCommerceProduct(Record, frozen=True, kw_only=True):
+    """One sku (variant) of a BigCommerce product as fetched after a change."""
+
+    sku: str
+    product_id: int
+    variant_id: int | None = None
+    variants: int
+    name: str
+    brand: str | None = None
+    product_line: str | None = None
+    substitute_sku: str | None = None
+    inventory_tracked: bool
+    available_to_sell: int | None = None
+    availability: str
+    is_visible: bool
+    purchasing_disabled: bool
+    deleted: bool = False
+
+
+class BigCommerceTransaction(Record, frozen=True, kw_only=True):
+    """A payment transaction on a BigCommerce order."""
+
+    order_ref: str
+    transaction_id: str
+    type: str
+    status: str
+    declined: bool
+
+
+class TriggerCampaign(msgspec.Struct, frozen=True, kw_only=True):
+    """Send one API-triggered campaign to one existing user."""
+
+    campaign_id: str
+    customer_ref: str
+    trigger_properties: Mapping[str, str] = msgspec.field(default_factory=dict)
+    attributes: Mapping[str, str] = msgspec.field(default_factory=dict)
+    transactional: bool = False
+
+
+class SetAttributes(msgspec.Struct, frozen=True, kw_only=True):
+    """Set custom attributes of one existing user."""
+
+    customer_ref: str
+    attributes: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
+class RefreshProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """Read a user's consent and segment attributes and publish them to source.braze.profiles."""
+
+    customer_ref: str
+
+
+class BrazeCommand(Record, frozen=True, kw_only=True):
+    """Something to do in Braze. Exactly one operation field is set; its name stands in `operation`."""
+
+    flow: str
+    lane: str
+    operation: str
+    trigger_campaign: TriggerCampaign | None = None
+    set_attributes: SetAttributes | None = None
+    refresh_profile: RefreshProfile | None = None
+
+
+class BrazeProfile(Record, frozen=True, kw_only=True):
+    """What Braze said about one user: consent and segment attributes. Null: this record says nothing about it."""
+
+    customer_ref: str
+    known: bool
+    email: str | None = None
+    push: str | None = None
+    sms: str | None = None
+    value_tier: str | None = None
+    churn_risk: float | None = None
+    region: str | None = None
+
+
+class Engagement(Record, frozen=True, kw_only=True):
+    """One engagement event from Braze Currents."""
+
+    user_id: str
+    identified: bool
+    kind: EngagementKind
+    event_type: str
+    channel: str | None = None
+    sku: str | None = None
+    quantity: int = 1
+    revenue_minor: int | None = None
+    currency: str | None = None
+    region: str | None = None
+    campaign_id: str | None = None
+    canvas_id: str | None = None
+    order_ref: str | None = None
+    machine_open: bool = False
+    suspected_bot: bool = False
+    properties: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
+class Customer(Record, frozen=True, kw_only=True):
+    """What gridwire must know about a customer to speak to them: the row of the customers table."""
+
+    customer_ref: str
+    known_to_braze: bool
+    email: Consent
+    push: Consent
+    sms: Consent
+    value_tier: str | None = None
+    churn_risk: float | None = None
+    region: str | None = None
+
+
+class Notice(Record, frozen=True, kw_only=True):
+    """A platform said that an object changed; the object itself is fetched next (thin webhook or change feed)."""
+
+    platform: str
+    resource: str
+    resource_id: str
+    key: str
+    event_type: str
+    detail: Mapping[str, str] = msgspec.field(default_factory=dict)
+    fetch_attempt: int = 0
+    not_before: int | None = None
+
+
+class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of an order, with the partner that supplies it."""
+
+    line_ref: str
+    sku: str
+    name: str
+    quantity: int
+    quantity_shipped: int
+    quantity_refunded: int = 0
+    partner_id: str | None = None
+
+
+class Order(Record, frozen=True, kw_only=True):
+    """One order in the common form, whatever shop it came from: the row of the orders table."""
+
+    order_ref: str
+    platform: str
+    customer_ref: str | None = None
+    status: OrderStatus
+    ship_region: str | None = None
+    created_at: int
+    lines: tuple[OrderLine, ...] = ()
+
+
+class Product(Record, frozen=True, kw_only=True):
+    """One stock keeping unit in the common form: the row of the products table, a full copy on every worker."""
+
+    sku: str
+    name: str
+    product_line: str | None = None
+    substitute_sku: str | None = None
+    bigcommerce_product_id: int | None = None
+    bigcommerce_variant_id: int | None = None
+    variants: int = 1
+    available_to_sell: int | None = None
+    stock_at: int | None = None
+    handling_days: int | None = None
+
+
+class Receipt(Record, frozen=True, kw_only=True):
+    """What became of one command at its platform."""
+
+    command_id: str
+    flow: str
+    platform: str
+    operation: str
+    lane: str
+    outcome: Outcome
+    object_id: str | None = None
+    reason: str | None = None
+    attempts: int
+    latency_ms: int
+
+
+class EngagementWindow(Record, frozen=True, kw_only=True):
+    """Engagement per partner, region and product in one tumbling window; written when the window closes and again when a late event amends it."""
+
+    partner_id: str
+    region: str
+    sku: str
+    product_line: str | None = None
+    window_start: int
+    window_end: int
+    counts: Mapping[str, int] = msgspec.field(default_factory=dict)
+    units: int
+    revenue_minor: Mapping[str, int] = msgspec.field(default_factory=dict)
+    abandoned_carts: int
+    group_large_enough: bool
+    demand: float
+    baseline: float | None = None
+    spike: bool
+    amendment: int
+
+
+class EnrichedEngagement(Record, frozen=True, kw_only=True):
+    """An engagement event with the partner, region and product line that it concerns."""
+
+    user_id: str
+    kind: EngagementKind
+    channel: str | None = None
+    sku: str | None = None
+    quantity: int
+    revenue_minor: int | None = None
+    currency: str | None = None
+    region: str | None = None
+    partner_id: str | None = None
+    product_line: str | None = None
+    campaign_id: str | None = None
+    canvas_id: str | None = None
+
+
+class ExternalRef(msgspec.Struct, frozen=True, kw_only=True):
+    """The same thing in another system; unique per (system, type, id) within a kind."""
+
+    system: str
+    type: str
+    id: str
+
+
+class Related(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a thread is about."""
+
+    type: str
+    id: str
+
+
+class ThreadLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One order line that a thread is about."""
+
+    line_ref: str
+    sku: str
+    quantity: int
+    reason_code: str
+
+
+class Resolution(msgspec.Struct, frozen=True, kw_only=True):
+    """How a thread was resolved."""
+
+    code: str
+    action: str
+    summary: str
+    amount_minor: int | None = None
+    currency: str | None = None
+    decided_at: int | None = None
+
+
+class Thread(Record, frozen=True, kw_only=True):
+    """A Trading Grid thread (case, exception) as it stood after a change."""
+
+    thread_id: str
+    event_type: str
+    kind: str
+    status: str
+    previous_status: str | None = None
+    subject: str
+    priority: str
+    partner_id: str | None = None
+    actor_type: str
+    actor_id: str | None = None
+    respond_by: int | None = None
+    resolve_by: int | None = None
+    breached: bool = False
+    revised_delivery_at: int | None = None
+    external_refs: tuple[ExternalRef, ...] = ()
+    related: tuple[Related, ...] = ()
+    lines: tuple[ThreadLine, ...] = ()
+    resolution: Resolution | None = None
+    custom: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
+class CustomerCase(Record, frozen=True, kw_only=True):
+    """A case that concerns a customer's order, keyed by the customer."""
+
+    customer_ref: str
+    order_ref: str
+    order_status: OrderStatus
+    skus: tuple[str, ...] = ()
+    partner_name: str | None = None
+    thread: Thread
+
+
+class EngagementPartial(Record, frozen=True, kw_only=True):
+    """Part of an engagement window: what one batch of events, or one abandoned cart, adds to it."""
+
+    partner_id: str
+    region: str
+    sku: str
+    product_line: str | None = None
+    window_start: int
+    counts: Mapping[str, int] = msgspec.field(default_factory=dict)
+    units: int
+    revenue_minor: Mapping[str, int] = msgspec.field(default_factory=dict)
+    abandoned_carts: int
+    users: tuple[int, ...] = ()
+
+
+class OrderThread(Record, frozen=True, kw_only=True):
+    """A thread change for one of the orders that it names, keyed by the order."""
+
+    order_ref: str
+    thread: Thread
+
+
+class OrderedUnits(Record, frozen=True, kw_only=True):
+    """How many units of one sku one order line holds, keyed by the sku."""
+
+    order_ref: str
+    line_ref: str
+    sku: str
+    partner_id: str | None = None
+    units_open: int
+    ordered_at: int
+
+
+class Availability(Record, frozen=True, kw_only=True):
+    """A partner's availability update for one sku and location."""
+
+    update_id: str
+    partner_id: str
+    sku: str
+    location_code: str = ""
+    type: str
+    quantity: int | None = None
+    lead_time_days: int | None = None
+    available_from: int | None = None
+    allocation_limit: int | None = None
+    substitute_sku: str | None = None
+    effective_at: int | None = None
+    expires_at: int | None = None
+    sequence: int
+    decision_status: str
+
+
+class Partner(Record, frozen=True, kw_only=True):
+    """A trading partner as it stood after a change: the row of the partners table, a full copy on every worker."""
+
+    partner_id: str
+    partner_code: str
+    name: str
+    status: str
+    roles: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    product_lines: tuple[str, ...] = ()
+    entitlements: tuple[str, ...] = ()
+    skus: tuple[str, ...] = ()
+    brands: tuple[str, ...] = ()
+    timezone: str = "UTC"
+    selling_enabled: bool = True
+
+
+class OpenThread(msgspec.Struct, frozen=True, kw_only=True):
+    """Create a thread unless one with this external reference exists."""
+
+    external_ref: str
+    system: str
+    kind: str
+    subject: str
+    body: str
+    priority: str
+    partner_id: str | None = None
+    resolve_by: int | None = None
+    related: tuple[Related, ...] = ()
+    lines: tuple[ThreadLine, ...] = ()
+    custom: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
+class AddComment(msgspec.Struct, frozen=True, kw_only=True):
+    """Add a comment to the thread with this external reference."""
+
+    external_ref: str
+    system: str
+    body: str
+    visibility: str
+    source_ref: str
+
+
+class MoveThread(msgspec.Struct, frozen=True, kw_only=True):
+    """Walk the thread with this external reference to a status over legal transitions."""
+
+    external_ref: str
+    system: str
+    to: str
+    reason_code: str
+    note: str
+    resolution_code: str | None = None
+    resolution_action: str | None = None
+    resolution_summary: str | None = None
+
+
+class PutInsight(msgspec.Struct, frozen=True, kw_only=True):
+    """Write an insight; the same key replaces."""
+
+    key: str
+    partner_id: str
+    kind: str
+    window_from: int
+    window_to: int
+    region: str
+    sku: str
+    metrics: Mapping[str, float] = msgspec.field(default_factory=dict)
+
+
+class TradingGridCommand(Record, frozen=True, kw_only=True):
+    """Something to do in Trading Grid. Exactly one operation field is set; its name stands in `operation`."""
+
+    flow: str
+    lane: str
+    operation: str
+    open_thread: OpenThread | None = None
+    add_comment: AddComment | None = None
+    move_thread: MoveThread | None = None
+    put_insight: PutInsight | None = None
+
+
+# The Avro schema of each record, self-contained.
+SCHEMAS: Mapping[type[Record], str] = {
+    BigCommerceCommand: '{"type": "record", "name": "BigCommerceCommand", "namespace": "gridwire.bigcommerce", "doc": "Something to do in BigCommerce. Exactly one operation field is set; its name stands in `operation`.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "flow", "type": "string", "doc": "Flow that gives the command."}, {"name": "lane", "type": "string", "doc": "Ordering key: commands of one lane are carried out one after another, in order."}, {"name": "operation", "type": "string", "doc": "Name of the one operation field that is set."}, {"name": "set_inventory", "type": ["null", {"type": "record", "name": "SetInventory", "doc": "Set the absolute stock of one sku at one location.", "fields": [{"name": "sku", "type": "string", "doc": "Stock keeping unit."}, {"name": "location_code", "type": "string", "doc": "Trading Grid location code; mapped to a BigCommerce location id by configuration."}, {"name": "quantity", "type": "long", "doc": "Units."}, {"name": "sequence", "type": "long", "doc": "Sequence of the update that led to it."}]}], "default": null, "doc": "Set stock."}, {"name": "set_selling", "type": ["null", {"type": "record", "name": "SetSelling", "doc": "Set how a product or variant sells. Null leaves a field as it is.", "fields": [{"name": "sku", "type": "string", "doc": "Stock keeping unit."}, {"name": "product_id", "type": "long", "doc": "BigCommerce product id."}, {"name": "variant_id", "type": ["null", "long"], "default": null, "doc": "BigCommerce variant id: set the switch on the variant; null: on the product."}, {"name": "purchasable", "type": ["null", "boolean"], "default": null, "doc": "May be bought."}, {"name": "message", "type": ["null", "string"], "default": null, "doc": "Shown to the shopper where it may not be bought (<= 255 characters)."}, {"name": "availability_description", "type": ["null", "string"], "default": null, "doc": "Lead time text (<= 255 characters)."}, {"name": "preorder_release_at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "Release date: availability becomes preorder."}, {"name": "quantity_minimum", "type": ["null", "long"], "default": null, "doc": "Least units per order."}, {"name": "quantity_maximum", "type": ["null", "long"], "default": null, "doc": "Most units per order; 0: no limit."}]}], "default": null, "doc": "Set selling switches."}]}',
+    BigCommerceOrder: '{"type": "record", "name": "BigCommerceOrder", "namespace": "gridwire.bigcommerce", "doc": "A BigCommerce order as fetched after a change.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "order_ref", "type": "string", "doc": "bigcommerce:<order id>."}, {"name": "order_id", "type": "long", "doc": "BigCommerce order id."}, {"name": "customer_ref", "type": ["null", "string"], "default": null, "doc": "Customer reference by the configured template; null for a guest.", "pii": true}, {"name": "status_id", "type": "int", "doc": "BigCommerce status id (labels are renamable)."}, {"name": "payment_status", "type": "string", "doc": "authorized, captured, declined … or empty."}, {"name": "created_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "date_created."}, {"name": "modified_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "date_modified."}, {"name": "staff_notes", "type": "string", "doc": "Staff notes; may hold personal data.", "pii": true}, {"name": "ship_country", "type": ["null", "string"], "default": null, "doc": "ISO 3166-1 alpha-2 of the first ship-to address."}, {"name": "ship_subdivision", "type": ["null", "string"], "default": null, "doc": "State or province of the first ship-to address as the shop writes it."}, {"name": "lines", "type": {"type": "array", "items": {"type": "record", "name": "BigCommerceLine", "doc": "One order line.", "fields": [{"name": "line_ref", "type": "string", "doc": "The platform\'s id of the line within its order."}, {"name": "sku", "type": "string", "doc": "Stock keeping unit."}, {"name": "name", "type": "string", "doc": "Product name as ordered."}, {"name": "quantity", "type": "long", "doc": "Units ordered."}, {"name": "quantity_shipped", "type": "long", "doc": "Units shipped so far."}, {"name": "quantity_refunded", "type": "long", "doc": "Units refunded so far.", "default": 0}, {"name": "product_id", "type": "long", "doc": "BigCommerce product id."}, {"name": "variant_id", "type": ["null", "long"], "default": null, "doc": "BigCommerce variant id."}, {"name": "return_id", "type": ["null", "long"], "default": null, "doc": "Return that the line belongs to."}]}}, "default": [], "doc": "Order lines."}, {"name": "event_type", "type": "string", "doc": "What led to the fetch, e.g. store/order/statusUpdated or poll."}]}',
+    BigCommerceOrderMessage: '{"type": "record", "name": "BigCommerceOrderMessage", "namespace": "gridwire.bigcommerce", "doc": "A message on a BigCommerce order.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "order_ref", "type": "string", "doc": "bigcommerce:<order id>."}, {"name": "message_id", "type": "long", "doc": "BigCommerce message id."}, {"name": "type", "type": "string", "doc": "Message type."}, {"name": "is_flagged", "type": "boolean", "doc": "Flagged by staff or customer."}, {"name": "from_customer", "type": "boolean", "doc": "Written by the customer."}, {"name": "subject", "type": "string", "doc": "Subject; may hold personal data.", "pii": true}, {"name": "message", "type": "string", "doc": "Text; may hold personal data.", "pii": true}]}',
+    BigCommerceProduct: '{"type": "record", "name": "BigCommerceProduct", "namespace": "gridwire.bigcommerce", "doc": "One sku (variant) of a BigCommerce product as fetched after a change.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "sku", "type": "string", "doc": "Stock keeping unit."}, {"name": "product_id", "type": "long", "doc": "BigCommerce product id."}, {"name": "variant_id", "type": ["null", "long"], "default": null, "doc": "BigCommerce variant id."}, {"name": "variants", "type": "int", "doc": "How many variants the product has."}, {"name": "name", "type": "string", "doc": "Product name."}, {"name": "brand", "type": ["null", "string"], "default": null, "doc": "Brand."}, {"name": "product_line", "type": ["null", "string"], "default": null, "doc": "Value of the configured custom field, else the brand."}, {"name": "substitute_sku", "type": ["null", "string"], "default": null, "doc": "Value of the configured custom field."}, {"name": "inventory_tracked", "type": "boolean", "doc": "Stock is tracked."}, {"name": "available_to_sell", "type": ["null", "long"], "default": null, "doc": "Units; null where stock is not tracked."}, {"name": "availability", "type": "string", "doc": "available, disabled or preorder."}, {"name": "is_visible", "type": "boolean", "doc": "Shown to shoppers."}, {"name": "purchasing_disabled", "type": "boolean", "doc": "The variant cannot be bought."}, {"name": "deleted", "type": "boolean", "doc": "The product is gone.", "default": false}]}',
+    BigCommerceTransaction: '{"type": "record", "name": "BigCommerceTransaction", "namespace": "gridwire.bigcommerce", "doc": "A payment transaction on a BigCommerce order.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "order_ref", "type": "string", "doc": "bigcommerce:<order id>."}, {"name": "transaction_id", "type": "string", "doc": "BigCommerce transaction id."}, {"name": "type", "type": "string", "doc": "purchase, authorization, capture, refund, void, pending or settled."}, {"name": "status", "type": "string", "doc": "ok, error, declined … as BigCommerce says."}, {"name": "declined", "type": "boolean", "doc": "The payment was declined."}]}',
+    BrazeCommand: '{"type": "record", "name": "BrazeCommand", "namespace": "gridwire.braze", "doc": "Something to do in Braze. Exactly one operation field is set; its name stands in `operation`.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "flow", "type": "string", "doc": "Flow that gives the command."}, {"name": "lane", "type": "string", "doc": "Ordering key: commands of one lane are carried out one after another, in order."}, {"name": "operation", "type": "string", "doc": "Name of the one operation field that is set."}, {"name": "trigger_campaign", "type": ["null", {"type": "record", "name": "TriggerCampaign", "doc": "Send one API-triggered campaign to one existing user.", "fields": [{"name": "campaign_id", "type": "string", "doc": "Braze campaign id."}, {"name": "customer_ref", "type": "string", "doc": "External id of the user.", "pii": true}, {"name": "trigger_properties", "type": {"type": "map", "values": "string"}, "default": {}, "doc": "Trigger properties."}, {"name": "attributes", "type": {"type": "map", "values": "string"}, "default": {}, "doc": "Attributes set on the user before the message."}, {"name": "transactional", "type": "boolean", "doc": "Use the transactional endpoint with the command id as external_send_id (24 h deduplication).", "default": false}]}], "default": null, "doc": "Trigger a campaign."}, {"name": "set_attributes", "type": ["null", {"type": "record", "name": "SetAttributes", "doc": "Set custom attributes of one existing user.", "fields": [{"name": "customer_ref", "type": "string", "doc": "External id of the user.", "pii": true}, {"name": "attributes", "type": {"type": "map", "values": "string"}, "default": {}, "doc": "Attributes."}]}], "default": null, "doc": "Set attributes."}, {"name": "refresh_profile", "type": ["null", {"type": "record", "name": "RefreshProfile", "doc": "Read a user\'s consent and segment attributes and publish them to source.braze.profiles.", "fields": [{"name": "customer_ref", "type": "string", "doc": "External id of the user.", "pii": true}]}], "default": null, "doc": "Read a profile."}]}',
+    BrazeProfile: '{"type": "record", "name": "BrazeProfile", "namespace": "gridwire.braze", "doc": "What Braze said about one user: consent and segment attributes. Null: this record says nothing about it.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "customer_ref", "type": "string", "doc": "Braze external id.", "pii": true}, {"name": "known", "type": "boolean", "doc": "False: Braze answered that it has no such user."}, {"name": "email", "type": ["null", "string"], "default": null, "doc": "opted_in, subscribed or unsubscribed."}, {"name": "push", "type": ["null", "string"], "default": null, "doc": "opted_in, subscribed or unsubscribed."}, {"name": "sms", "type": ["null", "string"], "default": null, "doc": "opted_in, subscribed or unsubscribed."}, {"name": "value_tier", "type": ["null", "string"], "default": null, "doc": "Value tier attribute."}, {"name": "churn_risk", "type": ["null", "double"], "default": null, "doc": "Churn risk between 0 and 1."}, {"name": "region", "type": ["null", "string"], "default": null, "doc": "ISO 3166-2 or ISO 3166-1 alpha-2."}]}',
+    Engagement: '{"type": "record", "name": "Engagement", "namespace": "gridwire.braze", "doc": "One engagement event from Braze Currents.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "user_id", "type": "string", "doc": "Braze external id of the user; the Braze user id where there is none.", "pii": true}, {"name": "identified", "type": "boolean", "doc": "True where user_id is an external id."}, {"name": "kind", "type": {"type": "enum", "name": "EngagementKind", "symbols": ["other", "email_send", "email_delivery", "email_open", "email_click", "email_bounce", "email_unsubscribe", "push_open", "in_app_impression", "in_app_click", "product_view", "cart_update", "checkout", "purchase", "order_placed", "conversion"], "default": "other", "doc": "EngagementKind; unknown symbols read as other."}, "doc": "What happened."}, {"name": "event_type", "type": "string", "doc": "Braze\'s own event type."}, {"name": "channel", "type": ["null", "string"], "default": null, "doc": "email, push, in_app, sms or null."}, {"name": "sku", "type": ["null", "string"], "default": null, "doc": "Product concerned, from product_id or the event\'s properties."}, {"name": "quantity", "type": "long", "doc": "Units, for carts and purchases; 1 where the event does not say.", "default": 1}, {"name": "revenue_minor", "type": ["null", "long"], "default": null, "doc": "Price times quantity in minor units of currency."}, {"name": "currency", "type": ["null", "string"], "default": null, "doc": "ISO 4217."}, {"name": "region", "type": ["null", "string"], "default": null, "doc": "Region from the event\'s properties."}, {"name": "campaign_id", "type": ["null", "string"], "default": null, "doc": "Braze campaign."}, {"name": "canvas_id", "type": ["null", "string"], "default": null, "doc": "Braze Canvas."}, {"name": "order_ref", "type": ["null", "string"], "default": null, "doc": "Order reference, where the event carries one."}, {"name": "machine_open", "type": "boolean", "doc": "The open was made by a machine (mail privacy proxy).", "default": false}, {"name": "suspected_bot", "type": "boolean", "doc": "Braze suspects a bot behind the click.", "default": false}, {"name": "properties", "type": {"type": "map", "values": "string"}, "default": {}, "doc": "Other properties of the event as strings; may hold personal data.", "pii": true}]}',
+    Customer: '{"type": "record", "name": "Customer", "namespace": "gridwire.core", "doc": "What gridwire must know about a customer to speak to them: the row of the customers table.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "customer_ref", "type": "string", "doc": "Customer reference (Braze external id).", "pii": true}, {"name": "known_to_braze", "type": "boolean", "doc": "False: Braze has no such user."}, {"name": "email", "type": {"type": "enum", "name": "Consent", "symbols": ["unknown", "opted_in", "subscribed", "unsubscribed"], "default": "unknown", "doc": "Consent; unknown symbols read as unknown."}, "doc": "Consent to e-mail."}, {"name": "push", "type": "gridwire.core.Consent", "doc": "Consent to push."}, {"name": "sms", "type": "gridwire.core.Consent", "doc": "Consent to SMS."}, {"name": "value_tier", "type": ["null", "string"], "default": null, "doc": "Value tier attribute."}, {"name": "churn_risk", "type": ["null", "double"], "default": null, "doc": "Churn risk between 0 and 1."}, {"name": "region", "type": ["null", "string"], "default": null, "doc": "The customer\'s region: ISO 3166-2 or ISO 3166-1 alpha-2."}]}',
+    Notice: '{"type": "record", "name": "Notice", "namespace": "gridwire.core", "doc": "A platform said that an object changed; the object itself is fetched next (thin webhook or change feed).", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "platform", "type": "string", "doc": "Platform that sent it: braze, bigcommerce, trading-grid …"}, {"name": "resource", "type": "string", "doc": "Kind of object, e.g. order, product, thread, partner, availability."}, {"name": "resource_id", "type": "string", "doc": "The platform\'s id of the object."}, {"name": "key", "type": "string", "doc": "Ordering key: the key that the completed record will carry, e.g. an order reference."}, {"name": "event_type", "type": "string", "doc": "The platform\'s own event name, e.g. store/order/statusUpdated."}, {"name": "detail", "type": {"type": "map", "values": "string"}, "default": {}, "doc": "Small facts from the notice that the fetch needs, e.g. previous_status. Never personal data."}, {"name": "fetch_attempt", "type": "int", "doc": "How often the fetch of this notice has failed so far.", "default": 0}, {"name": "not_before", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "Parked: do not fetch before this time."}]}',
+    Order: '{"type": "record", "name": "Order", "namespace": "gridwire.core", "doc": "One order in the common form, whatever shop it came from: the row of the orders table.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "order_ref", "type": "string", "doc": "Order reference, e.g. bigcommerce:1001."}, {"name": "platform", "type": "string", "doc": "Shop platform that owns the order."}, {"name": "customer_ref", "type": ["null", "string"], "default": null, "doc": "Reference of the customer (Braze external id); null for a guest.", "pii": true}, {"name": "status", "type": {"type": "enum", "name": "OrderStatus", "symbols": ["unknown", "incomplete", "pending", "awaiting_payment", "awaiting_fulfillment", "awaiting_shipment", "awaiting_pickup", "manual_verification", "partially_shipped", "shipped", "completed", "cancelled", "declined", "refunded", "partially_refunded", "disputed"], "default": "unknown", "doc": "OrderStatus; unknown symbols read as unknown."}, "doc": "Status in the common vocabulary."}, {"name": "ship_region", "type": ["null", "string"], "default": null, "doc": "Region of the ship-to address: ISO 3166-2, or ISO 3166-1 alpha-2 where the subdivision is unknown."}, {"name": "created_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the order was placed."}, {"name": "lines", "type": {"type": "array", "items": {"type": "record", "name": "OrderLine", "doc": "One line of an order, with the partner that supplies it.", "fields": [{"name": "line_ref", "type": "string", "doc": "The platform\'s id of the line within its order."}, {"name": "sku", "type": "string", "doc": "Stock keeping unit."}, {"name": "name", "type": "string", "doc": "Product name as ordered."}, {"name": "quantity", "type": "long", "doc": "Units ordered."}, {"name": "quantity_shipped", "type": "long", "doc": "Units shipped so far."}, {"name": "quantity_refunded", "type": "long", "doc": "Units refunded so far.", "default": 0}, {"name": "partner_id", "type": ["null", "string"], "default": null, "doc": "Trading Grid id of the supplying partner; null: internal."}]}}, "default": [], "doc": "The order\'s lines."}]}',
+    Product: '{"type": "record", "name": "Product", "namespace": "gridwire.core", "doc": "One stock keeping unit in the common form: the row of the products table, a full copy on every worker.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "sku", "type": "string", "doc": "Stock keeping unit."}, {"name": "name", "type": "string", "doc": "Product name."}, {"name": "product_line", "type": ["null", "string"], "default": null, "doc": "Product line used for entitlement and insights."}, {"name": "substitute_sku", "type": ["null", "string"], "default": null, "doc": "What to offer instead."}, {"name": "bigcommerce_product_id", "type": ["null", "long"], "default": null, "doc": "BigCommerce product id."}, {"name": "bigcommerce_variant_id", "type": ["null", "long"], "default": null, "doc": "BigCommerce variant id."}, {"name": "variants", "type": "int", "doc": "How many variants the BigCommerce product has; more than one: sell switches are set on the variant.", "default": 1}, {"name": "available_to_sell", "type": ["null", "long"], "default": null, "doc": "Units that the shop could sell at stock_at; null where stock is not tracked."}, {"name": "stock_at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "When available_to_sell was read."}, {"name": "handling_days", "type": ["null", "int"], "default": null, "doc": "Days from order to shipment promised for this product; null: the configured default."}]}',
+    Receipt: '{"type": "record", "name": "Receipt", "namespace": "gridwire.core", "doc": "What became of one command at its platform.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "command_id", "type": "string", "doc": "event_id of the command."}, {"name": "flow", "type": "string", "doc": "Flow that gave the command."}, {"name": "platform", "type": "string", "doc": "Platform that received it."}, {"name": "operation", "type": "string", "doc": "Operation of the command, e.g. open_thread."}, {"name": "lane", "type": "string", "doc": "Ordering key of the command."}, {"name": "outcome", "type": {"type": "enum", "name": "Outcome", "symbols": ["unknown", "delivered", "rejected", "expired"], "default": "unknown", "doc": "Outcome; unknown symbols read as unknown."}, "doc": "delivered; rejected for good by the platform; expired after bounded retries; unknown to this reader."}, {"name": "object_id", "type": ["null", "string"], "default": null, "doc": "The platform\'s id of the object that was written."}, {"name": "reason", "type": ["null", "string"], "default": null, "doc": "Why it was not delivered; never personal data."}, {"name": "attempts", "type": "int", "doc": "Requests that were made for it."}, {"name": "latency_ms", "type": "long", "doc": "From the command\'s produced_at to its outcome."}]}',
+    EngagementWindow: '{"type": "record", "name": "EngagementWindow", "namespace": "gridwire.enriched", "doc": "Engagement per partner, region and product in one tumbling window; written when the window closes and again when a late event amends it.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "partner_id", "type": "string", "doc": "Supplying partner."}, {"name": "region", "type": "string", "doc": "Region; empty: unknown."}, {"name": "sku", "type": "string", "doc": "Stock keeping unit."}, {"name": "product_line", "type": ["null", "string"], "default": null, "doc": "Product line."}, {"name": "window_start", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "Start."}, {"name": "window_end", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "End, exclusive."}, {"name": "counts", "type": {"type": "map", "values": "long"}, "default": {}, "doc": "Events by kind."}, {"name": "units", "type": "long", "doc": "Units bought."}, {"name": "revenue_minor", "type": {"type": "map", "values": "long"}, "default": {}, "doc": "Revenue in minor units by currency."}, {"name": "abandoned_carts", "type": "long", "doc": "Carts without an order in time."}, {"name": "group_large_enough", "type": "boolean", "doc": "At least the configured number of distinct users."}, {"name": "demand", "type": "double", "doc": "Demand figure that the baseline is made of: product views, carts and purchases."}, {"name": "baseline", "type": ["null", "double"], "default": null, "doc": "Mean demand of the last closed windows; null: none yet."}, {"name": "spike", "type": "boolean", "doc": "Demand exceeds the baseline by the configured factor."}, {"name": "amendment", "type": "int", "doc": "0 at the first close, then 1, 2 …"}]}',
+    EnrichedEngagement: '{"type": "record", "name": "EnrichedEngagement", "namespace": "gridwire.enriched", "doc": "An engagement event with the partner, region and product line that it concerns.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "user_id", "type": "string", "doc": "Braze external id of the user.", "pii": true}, {"name": "kind", "type": {"type": "enum", "name": "EngagementKind", "symbols": ["other", "email_send", "email_delivery", "email_open", "email_click", "email_bounce", "email_unsubscribe", "push_open", "in_app_impression", "in_app_click", "product_view", "cart_update", "checkout", "purchase", "order_placed", "conversion"], "default": "other", "doc": "EngagementKind; unknown symbols read as other.", "namespace": "gridwire.braze"}, "doc": "What happened."}, {"name": "channel", "type": ["null", "string"], "default": null, "doc": "email, push, in_app, sms or null."}, {"name": "sku", "type": ["null", "string"], "default": null, "doc": "Product concerned."}, {"name": "quantity", "type": "long", "doc": "Units."}, {"name": "revenue_minor", "type": ["null", "long"], "default": null, "doc": "Minor units of currency."}, {"name": "currency", "type": ["null", "string"], "default": null, "doc": "ISO 4217."}, {"name": "region", "type": ["null", "string"], "default": null, "doc": "Event\'s region, else the customer\'s."}, {"name": "partner_id", "type": ["null", "string"], "default": null, "doc": "Supplying partner; null: none."}, {"name": "product_line", "type": ["null", "string"], "default": null, "doc": "Product line."}, {"name": "campaign_id", "type": ["null", "string"], "default": null, "doc": "Braze campaign."}, {"name": "canvas_id", "type": ["null", "string"], "default": null, "doc": "Braze Canvas."}]}',
+    CustomerCase: '{"type": "record", "name": "CustomerCase", "namespace": "gridwire.streams", "doc": "A case that concerns a customer\'s order, keyed by the customer.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "customer_ref", "type": "string", "doc": "Customer reference.", "pii": true}, {"name": "order_ref", "type": "string", "doc": "Order reference."}, {"name": "order_status", "type": {"type": "enum", "name": "OrderStatus", "symbols": ["unknown", "incomplete", "pending", "awaiting_payment", "awaiting_fulfillment", "awaiting_shipment", "awaiting_pickup", "manual_verification", "partially_shipped", "shipped", "completed", "cancelled", "declined", "refunded", "partially_refunded", "disputed"], "default": "unknown", "doc": "OrderStatus; unknown symbols read as unknown.", "namespace": "gridwire.core"}, "doc": "Status of the order when the case changed."}, {"name": "skus", "type": {"type": "array", "items": "string"}, "default": [], "doc": "Stock keeping units concerned."}, {"name": "partner_name", "type": ["null", "string"], "default": null, "doc": "Partner that handles the case."}, {"name": "thread", "type": {"type": "record", "name": "Thread", "namespace": "gridwire.trading_grid", "doc": "A Trading Grid thread (case, exception) as it stood after a change.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "thread_id", "type": "string", "doc": "Trading Grid id."}, {"name": "event_type", "type": "string", "doc": "What changed: thread.created, thread.status_changed, thread.comment_added …"}, {"name": "kind", "type": "string", "doc": "Kind from the closed list of thread kinds."}, {"name": "status", "type": "string", "doc": "open, acknowledged, in_progress, awaiting_partner, awaiting_internal, escalated, resolved, reopened, closed or cancelled."}, {"name": "previous_status", "type": ["null", "string"], "default": null, "doc": "Status before this change, where it changed."}, {"name": "subject", "type": "string", "doc": "Subject line."}, {"name": "priority", "type": "string", "doc": "low, normal, high or urgent."}, {"name": "partner_id", "type": ["null", "string"], "default": null, "doc": "Partner whose thread it is; null: internal."}, {"name": "actor_type", "type": "string", "doc": "internal, partner or system."}, {"name": "actor_id", "type": ["null", "string"], "default": null, "doc": "Who made the change; our own client\'s id for our own writes."}, {"name": "respond_by", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "Due time of the first answer."}, {"name": "resolve_by", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "Due time of the resolution."}, {"name": "breached", "type": "boolean", "doc": "A due time has passed.", "default": false}, {"name": "revised_delivery_at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "Revised delivery date that the partner promised."}, {"name": "external_refs", "type": {"type": "array", "items": {"type": "record", "name": "ExternalRef", "doc": "The same thing in another system; unique per (system, type, id) within a kind.", "fields": [{"name": "system", "type": "string", "doc": "bigcommerce, sfcc, gridwire …"}, {"name": "type", "type": "string", "doc": "order, order-exception, …"}, {"name": "id", "type": "string", "doc": "Id there."}]}}, "default": [], "doc": "The same matter in other systems."}, {"name": "related", "type": {"type": "array", "items": {"type": "record", "name": "Related", "doc": "Something that a thread is about.", "fields": [{"name": "type", "type": "string", "doc": "order, shipment, product, document or invoice."}, {"name": "id", "type": "string", "doc": "Its reference; an order\'s is its order reference, e.g. bigcommerce:1001."}]}}, "default": [], "doc": "What the thread is about."}, {"name": "lines", "type": {"type": "array", "items": {"type": "record", "name": "ThreadLine", "doc": "One order line that a thread is about.", "fields": [{"name": "line_ref", "type": "string", "doc": "Line id within the order."}, {"name": "sku", "type": "string", "doc": "Stock keeping unit."}, {"name": "quantity", "type": "long", "doc": "Units concerned."}, {"name": "reason_code", "type": "string", "doc": "Reason from the closed list of reason codes."}]}}, "default": [], "doc": "Order lines concerned."}, {"name": "resolution", "type": ["null", {"type": "record", "name": "Resolution", "doc": "How a thread was resolved.", "fields": [{"name": "code", "type": "string", "doc": "Resolution code."}, {"name": "action", "type": "string", "doc": "refund, replace, credit, cancel, ship or none."}, {"name": "summary", "type": "string", "doc": "One sentence."}, {"name": "amount_minor", "type": ["null", "long"], "default": null, "doc": "Amount in minor units of currency."}, {"name": "currency", "type": ["null", "string"], "default": null, "doc": "ISO 4217."}, {"name": "decided_at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "When it was decided."}]}], "default": null, "doc": "Set once resolved."}, {"name": "custom", "type": {"type": "map", "values": "string"}, "default": {}, "doc": "Custom fields of the thread."}]}, "doc": "The thread as it stood."}]}',
+    EngagementPartial: '{"type": "record", "name": "EngagementPartial", "namespace": "gridwire.streams", "doc": "Part of an engagement window: what one batch of events, or one abandoned cart, adds to it.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "partner_id", "type": "string", "doc": "Supplying partner."}, {"name": "region", "type": "string", "doc": "Region; empty: unknown."}, {"name": "sku", "type": "string", "doc": "Stock keeping unit."}, {"name": "product_line", "type": ["null", "string"], "default": null, "doc": "Product line."}, {"name": "window_start", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "Start of the tumbling window."}, {"name": "counts", "type": {"type": "map", "values": "long"}, "default": {}, "doc": "Events by kind."}, {"name": "units", "type": "long", "doc": "Units bought."}, {"name": "revenue_minor", "type": {"type": "map", "values": "long"}, "default": {}, "doc": "Revenue in minor units by currency."}, {"name": "abandoned_carts", "type": "long", "doc": "Carts without an order in time."}, {"name": "users", "type": {"type": "array", "items": "long"}, "default": [], "doc": "Hashes of at most minimum-group-size distinct users: enough to tell whether the group is large enough, no more."}]}',
+    OrderThread: '{"type": "record", "name": "OrderThread", "namespace": "gridwire.streams", "doc": "A thread change for one of the orders that it names, keyed by the order.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "order_ref", "type": "string", "doc": "Order reference."}, {"name": "thread", "type": {"type": "record", "name": "Thread", "namespace": "gridwire.trading_grid", "doc": "A Trading Grid thread (case, exception) as it stood after a change.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "thread_id", "type": "string", "doc": "Trading Grid id."}, {"name": "event_type", "type": "string", "doc": "What changed: thread.created, thread.status_changed, thread.comment_added …"}, {"name": "kind", "type": "string", "doc": "Kind from the closed list of thread kinds."}, {"name": "status", "type": "string", "doc": "open, acknowledged, in_progress, awaiting_partner, awaiting_internal, escalated, resolved, reopened, closed or cancelled."}, {"name": "previous_status", "type": ["null", "string"], "default": null, "doc": "Status before this change, where it changed."}, {"name": "subject", "type": "string", "doc": "Subject line."}, {"name": "priority", "type": "string", "doc": "low, normal, high or urgent."}, {"name": "partner_id", "type": ["null", "string"], "default": null, "doc": "Partner whose thread it is; null: internal."}, {"name": "actor_type", "type": "string", "doc": "internal, partner or system."}, {"name": "actor_id", "type": ["null", "string"], "default": null, "doc": "Who made the change; our own client\'s id for our own writes."}, {"name": "respond_by", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "Due time of the first answer."}, {"name": "resolve_by", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "Due time of the resolution."}, {"name": "breached", "type": "boolean", "doc": "A due time has passed.", "default": false}, {"name": "revised_delivery_at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "Revised delivery date that the partner promised."}, {"name": "external_refs", "type": {"type": "array", "items": {"type": "record", "name": "ExternalRef", "doc": "The same thing in another system; unique per (system, type, id) within a kind.", "fields": [{"name": "system", "type": "string", "doc": "bigcommerce, sfcc, gridwire …"}, {"name": "type", "type": "string", "doc": "order, order-exception, …"}, {"name": "id", "type": "string", "doc": "Id there."}]}}, "default": [], "doc": "The same matter in other systems."}, {"name": "related", "type": {"type": "array", "items": {"type": "record", "name": "Related", "doc": "Something that a thread is about.", "fields": [{"name": "type", "type": "string", "doc": "order, shipment, product, document or invoice."}, {"name": "id", "type": "string", "doc": "Its reference; an order\'s is its order reference, e.g. bigcommerce:1001."}]}}, "default": [], "doc": "What the thread is about."}, {"name": "lines", "type": {"type": "array", "items": {"type": "record", "name": "ThreadLine", "doc": "One order line that a thread is about.", "fields": [{"name": "line_ref", "type": "string", "doc": "Line id within the order."}, {"name": "sku", "type": "string", "doc": "Stock keeping unit."}, {"name": "quantity", "type": "long", "doc": "Units concerned."}, {"name": "reason_code", "type": "string", "doc": "Reason from the closed list of reason codes."}]}}, "default": [], "doc": "Order lines concerned."}, {"name": "resolution", "type": ["null", {"type": "record", "name": "Resolution", "doc": "How a thread was resolved.", "fields": [{"name": "code", "type": "string", "doc": "Resolution code."}, {"name": "action", "type": "string", "doc": "refund, replace, credit, cancel, ship or none."}, {"name": "summary", "type": "string", "doc": "One sentence."}, {"name": "amount_minor", "type": ["null", "long"], "default": null, "doc": "Amount in minor units of currency."}, {"name": "currency", "type": ["null", "string"], "default": null, "doc": "ISO 4217."}, {"name": "decided_at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "When it was decided."}]}], "default": null, "doc": "Set once resolved."}, {"name": "custom", "type": {"type": "map", "values": "string"}, "default": {}, "doc": "Custom fields of the thread."}]}, "doc": "The thread as it stood."}]}',
+    OrderedUnits: '{"type": "record", "name": "OrderedUnits", "namespace": "gridwire.streams", "doc": "How many units of one sku one order line holds, keyed by the sku.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "order_ref", "type": "string", "doc": "Order reference."}, {"name": "line_ref", "type": "string", "doc": "Line of the order."}, {"name": "sku", "type": "string", "doc": "Stock keeping unit."}, {"name": "partner_id", "type": ["null", "string"], "default": null, "doc": "Supplying partner."}, {"name": "units_open", "type": "long", "doc": "Units ordered and neither shipped, refunded nor cancelled."}, {"name": "ordered_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the order was placed."}]}',
+    Availability: '{"type": "record", "name": "Availability", "namespace": "gridwire.trading_grid", "doc": "A partner\'s availability update for one sku and location.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "update_id", "type": "string", "doc": "Trading Grid id."}, {"name": "partner_id", "type": "string", "doc": "Partner that says it."}, {"name": "sku", "type": "string", "doc": "Stock keeping unit."}, {"name": "location_code", "type": "string", "doc": "Location; empty: the default location.", "default": ""}, {"name": "type", "type": "string", "doc": "stock, lead_time, allocation, backorder, discontinuation or substitution."}, {"name": "quantity", "type": ["null", "long"], "default": null, "doc": "Units available."}, {"name": "lead_time_days", "type": ["null", "int"], "default": null, "doc": "Days until it can ship."}, {"name": "available_from", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "When it will be available."}, {"name": "allocation_limit", "type": ["null", "long"], "default": null, "doc": "Most units that may be sold."}, {"name": "substitute_sku", "type": ["null", "string"], "default": null, "doc": "What to offer instead."}, {"name": "effective_at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "From when it holds."}, {"name": "expires_at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "Until when it holds."}, {"name": "sequence", "type": "long", "doc": "Monotonic per partner, sku and location."}, {"name": "decision_status", "type": "string", "doc": "proposed, accepted, rejected, superseded or expired."}]}',
+    Partner: '{"type": "record", "name": "Partner", "namespace": "gridwire.trading_grid", "doc": "A trading partner as it stood after a change: the row of the partners table, a full copy on every worker.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "partner_id", "type": "string", "doc": "Trading Grid id."}, {"name": "partner_code", "type": "string", "doc": "The company\'s own code for the partner."}, {"name": "name", "type": "string", "doc": "Company name."}, {"name": "status", "type": "string", "doc": "invited, registered, onboarding, testing, active, suspended or terminated."}, {"name": "roles", "type": {"type": "array", "items": "string"}, "default": [], "doc": "supplier, distributor, carrier, 3pl, retailer, agency, warehouse."}, {"name": "regions", "type": {"type": "array", "items": "string"}, "default": [], "doc": "Regions served: ISO 3166-2 or ISO 3166-1 alpha-2."}, {"name": "product_lines", "type": {"type": "array", "items": "string"}, "default": [], "doc": "Product lines handled."}, {"name": "entitlements", "type": {"type": "array", "items": "string"}, "default": [], "doc": "What the partner may see beyond its roles."}, {"name": "skus", "type": {"type": "array", "items": "string"}, "default": [], "doc": "Stock keeping units that the partner supplies."}, {"name": "brands", "type": {"type": "array", "items": "string"}, "default": [], "doc": "Brands that the partner supplies."}, {"name": "timezone", "type": "string", "doc": "IANA time zone.", "default": "UTC"}, {"name": "selling_enabled", "type": "boolean", "doc": "False: compliance forbids selling this partner\'s products.", "default": true}]}',
+    Thread: '{"type": "record", "name": "Thread", "namespace": "gridwire.trading_grid", "doc": "A Trading Grid thread (case, exception) as it stood after a change.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "thread_id", "type": "string", "doc": "Trading Grid id."}, {"name": "event_type", "type": "string", "doc": "What changed: thread.created, thread.status_changed, thread.comment_added …"}, {"name": "kind", "type": "string", "doc": "Kind from the closed list of thread kinds."}, {"name": "status", "type": "string", "doc": "open, acknowledged, in_progress, awaiting_partner, awaiting_internal, escalated, resolved, reopened, closed or cancelled."}, {"name": "previous_status", "type": ["null", "string"], "default": null, "doc": "Status before this change, where it changed."}, {"name": "subject", "type": "string", "doc": "Subject line."}, {"name": "priority", "type": "string", "doc": "low, normal, high or urgent."}, {"name": "partner_id", "type": ["null", "string"], "default": null, "doc": "Partner whose thread it is; null: internal."}, {"name": "actor_type", "type": "string", "doc": "internal, partner or system."}, {"name": "actor_id", "type": ["null", "string"], "default": null, "doc": "Who made the change; our own client\'s id for our own writes."}, {"name": "respond_by", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "Due time of the first answer."}, {"name": "resolve_by", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "Due time of the resolution."}, {"name": "breached", "type": "boolean", "doc": "A due time has passed.", "default": false}, {"name": "revised_delivery_at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "Revised delivery date that the partner promised."}, {"name": "external_refs", "type": {"type": "array", "items": {"type": "record", "name": "ExternalRef", "doc": "The same thing in another system; unique per (system, type, id) within a kind.", "fields": [{"name": "system", "type": "string", "doc": "bigcommerce, sfcc, gridwire …"}, {"name": "type", "type": "string", "doc": "order, order-exception, …"}, {"name": "id", "type": "string", "doc": "Id there."}]}}, "default": [], "doc": "The same matter in other systems."}, {"name": "related", "type": {"type": "array", "items": {"type": "record", "name": "Related", "doc": "Something that a thread is about.", "fields": [{"name": "type", "type": "string", "doc": "order, shipment, product, document or invoice."}, {"name": "id", "type": "string", "doc": "Its reference; an order\'s is its order reference, e.g. bigcommerce:1001."}]}}, "default": [], "doc": "What the thread is about."}, {"name": "lines", "type": {"type": "array", "items": {"type": "record", "name": "ThreadLine", "doc": "One order line that a thread is about.", "fields": [{"name": "line_ref", "type": "string", "doc": "Line id within the order."}, {"name": "sku", "type": "string", "doc": "Stock keeping unit."}, {"name": "quantity", "type": "long", "doc": "Units concerned."}, {"name": "reason_code", "type": "string", "doc": "Reason from the closed list of reason codes."}]}}, "default": [], "doc": "Order lines concerned."}, {"name": "resolution", "type": ["null", {"type": "record", "name": "Resolution", "doc": "How a thread was resolved.", "fields": [{"name": "code", "type": "string", "doc": "Resolution code."}, {"name": "action", "type": "string", "doc": "refund, replace, credit, cancel, ship or none."}, {"name": "summary", "type": "string", "doc": "One sentence."}, {"name": "amount_minor", "type": ["null", "long"], "default": null, "doc": "Amount in minor units of currency."}, {"name": "currency", "type": ["null", "string"], "default": null, "doc": "ISO 4217."}, {"name": "decided_at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "When it was decided."}]}], "default": null, "doc": "Set once resolved."}, {"name": "custom", "type": {"type": "map", "values": "string"}, "default": {}, "doc": "Custom fields of the thread."}]}',
+    TradingGridCommand: '{"type": "record", "name": "TradingGridCommand", "namespace": "gridwire.trading_grid", "doc": "Something to do in Trading Grid. Exactly one operation field is set; its name stands in `operation`.", "fields": [{"name": "event_id", "type": "string", "doc": "UUID of this record; a function of its cause, so that a replay yields the same id."}, {"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it happened at the origin, UTC."}, {"name": "produced_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When gridwire wrote this record, UTC."}, {"name": "source", "type": "string", "doc": "Who wrote it: `<platform>/<intake>` or `<flow id>/<leg>`."}, {"name": "version", "type": "long", "doc": "Version or sequence of the object at its origin; 0 where the origin has none. Newer is larger."}, {"name": "trace_id", "type": "string", "doc": "Trace id (32 hex digits) shared by everything that follows from one platform event."}, {"name": "causation_id", "type": ["null", "string"], "default": null, "doc": "event_id of the record that led to this one; null at the origin."}, {"name": "flow", "type": "string", "doc": "Flow that gives the command."}, {"name": "lane", "type": "string", "doc": "Ordering key: commands of one lane are carried out one after another, in order."}, {"name": "operation", "type": "string", "doc": "Name of the one operation field that is set."}, {"name": "open_thread", "type": ["null", {"type": "record", "name": "OpenThread", "doc": "Create a thread unless one with this external reference exists.", "fields": [{"name": "external_ref", "type": "string", "doc": "`<order>[/<line>]/<partner>/<occurrence>`; unique."}, {"name": "system", "type": "string", "doc": "System of the reference, e.g. bigcommerce."}, {"name": "kind", "type": "string", "doc": "Thread kind."}, {"name": "subject", "type": "string", "doc": "Subject line."}, {"name": "body", "type": "string", "doc": "What happened; no personal data."}, {"name": "priority", "type": "string", "doc": "low, normal, high or urgent."}, {"name": "partner_id", "type": ["null", "string"], "default": null, "doc": "Partner; null: internal operations."}, {"name": "resolve_by", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": null, "doc": "Due time."}, {"name": "related", "type": {"type": "array", "items": {"type": "record", "name": "Related", "doc": "Something that a thread is about.", "fields": [{"name": "type", "type": "string", "doc": "order, shipment, product, document or invoice."}, {"name": "id", "type": "string", "doc": "Its reference; an order\'s is its order reference, e.g. bigcommerce:1001."}], "namespace": "gridwire.trading_grid"}}, "default": [], "doc": "What it is about."}, {"name": "lines", "type": {"type": "array", "items": {"type": "record", "name": "ThreadLine", "doc": "One order line that a thread is about.", "fields": [{"name": "line_ref", "type": "string", "doc": "Line id within the order."}, {"name": "sku", "type": "string", "doc": "Stock keeping unit."}, {"name": "quantity", "type": "long", "doc": "Units concerned."}, {"name": "reason_code", "type": "string", "doc": "Reason from the closed list of reason codes."}], "namespace": "gridwire.trading_grid"}}, "default": [], "doc": "Order lines concerned."}, {"name": "custom", "type": {"type": "map", "values": "string"}, "default": {}, "doc": "Custom fields."}]}], "default": null, "doc": "Create a thread."}, {"name": "add_comment", "type": ["null", {"type": "record", "name": "AddComment", "doc": "Add a comment to the thread with this external reference.", "fields": [{"name": "external_ref", "type": "string", "doc": "The thread\'s external reference."}, {"name": "system", "type": "string", "doc": "System of the reference."}, {"name": "body", "type": "string", "doc": "Text; no personal data."}, {"name": "visibility", "type": "string", "doc": "shared or internal."}, {"name": "source_ref", "type": "string", "doc": "Loop guard: what this comment stems from."}]}], "default": null, "doc": "Comment on a thread."}, {"name": "move_thread", "type": ["null", {"type": "record", "name": "MoveThread", "doc": "Walk the thread with this external reference to a status over legal transitions.", "fields": [{"name": "external_ref", "type": "string", "doc": "The thread\'s external reference."}, {"name": "system", "type": "string", "doc": "System of the reference."}, {"name": "to", "type": "string", "doc": "Status to reach."}, {"name": "reason_code", "type": "string", "doc": "Reason code."}, {"name": "note", "type": "string", "doc": "Note; no personal data."}, {"name": "resolution_code", "type": ["null", "string"], "default": null, "doc": "Set when `to` is resolved."}, {"name": "resolution_action", "type": ["null", "string"], "default": null, "doc": "Set when `to` is resolved."}, {"name": "resolution_summary", "type": ["null", "string"], "default": null, "doc": "Set when `to` is resolved."}]}], "default": null, "doc": "Move a thread to a status."}, {"name": "put_insight", "type": ["null", {"type": "record", "name": "PutInsight", "doc": "Write an insight; the same key replaces.", "fields": [{"name": "key", "type": "string", "doc": "Key of the insight."}, {"name": "partner_id", "type": "string", "doc": "Partner that may read it."}, {"name": "kind", "type": "string", "doc": "engagement or demand_spike."}, {"name": "window_from", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "Start of the window."}, {"name": "window_to", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "End of the window, exclusive."}, {"name": "region", "type": "string", "doc": "Region."}, {"name": "sku", "type": "string", "doc": "Stock keeping unit."}, {"name": "metrics", "type": {"type": "map", "values": "double"}, "default": {}, "doc": "Figures by name; counts only."}]}], "default": null, "doc": "Write an insight."}]}',
+}
+
+# Top-level fields that hold personal data.
+PII: Mapping[type[Record], tuple[str, ...]] = {
+    BigCommerceOrder: ("customer_ref", "staff_notes"),
+    BigCommerceOrderMessage: ("subject", "message"),
+    BrazeProfile: ("customer_ref",),
+    Engagement: ("user_id", "properties"),
+    Customer: ("customer_ref",),
+    Order: ("customer_ref",),
+    EnrichedEngagement: ("user_id",),
+    CustomerCase: ("customer_ref",),
+}

@@ -1,0 +1,236 @@
+"""Every topic that gridwire writes, each with its record, key and keeping. Names: `a.b-c`, never `_`.
+
+Keys decide partitions (murmur2) and order. Topics that are joined are keyed alike and have the same number of
+partitions; `co_partitioned` topics share the configured number, `reference` topics are small and have one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from gridwire import records as r
+
+Kind = Literal["source", "stream", "enriched", "command", "receipt", "reference", "internal"]
+DAY_MS = 86_400_000
+R = TypeVar("R", bound=r.Record)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Topic(Generic[R]):
+    """One topic of Avro records. `key` gives the message key of a record."""
+
+    name: str
+    record: type[R]
+    key: Callable[[R], str]
+    kind: Kind
+    doc: str
+    retention_ms: int = 7 * DAY_MS
+    compacted: bool = False
+
+    @property
+    def subject(self) -> str:
+        """Schema registry subject (TopicNameStrategy)."""
+        return f"{self.name}-value"
+
+    @property
+    def platform(self) -> str | None:
+        """The platform of a source, command or receipt topic."""
+        parts = self.name.split(".")
+        return parts[1] if self.kind in ("source", "command", "receipt") else None
+
+
+def _notices(platform: str) -> Topic[r.Notice]:
+    return Topic(
+        name=f"source.{platform}.notices",
+        record=r.Notice,
+        key=lambda notice: notice.key,
+        kind="internal",
+        doc="Thin webhooks and change-feed entries whose object is fetched next.",
+    )
+
+
+def _receipts(platform: str) -> Topic[r.Receipt]:
+    return Topic(
+        name=f"receipt.{platform}",
+        record=r.Receipt,
+        key=lambda receipt: receipt.lane,
+        kind="receipt",
+        doc="What became of each command: outcome, the platform's object id, attempts, latency.",
+        retention_ms=30 * DAY_MS,
+    )
+
+
+BRAZE_ENGAGEMENT = Topic(
+    name="source.braze.engagement",
+    record=r.Engagement,
+    key=lambda event: event.user_id,
+    kind="source",
+    doc="Engagement events from Braze Currents, keyed by user.",
+)
+BRAZE_PROFILES = Topic(
+    name="source.braze.profiles",
+    record=r.BrazeProfile,
+    key=lambda profile: profile.customer_ref,
+    kind="source",
+    doc="Consent and segment attributes of users, keyed by customer reference.",
+)
+BIGCOMMERCE_NOTICES = _notices("bigcommerce")
+BIGCOMMERCE_ORDERS = Topic(
+    name="source.bigcommerce.orders",
+    record=r.BigCommerceOrder,
+    key=lambda order: order.order_ref,
+    kind="source",
+    doc="Orders as fetched after each change, keyed by order reference.",
+)
+BIGCOMMERCE_ORDER_MESSAGES = Topic(
+    name="source.bigcommerce.order-messages",
+    record=r.BigCommerceOrderMessage,
+    key=lambda message: message.order_ref,
+    kind="source",
+    doc="Messages on orders, keyed by order reference.",
+)
+BIGCOMMERCE_TRANSACTIONS = Topic(
+    name="source.bigcommerce.transactions",
+    record=r.BigCommerceTransaction,
+    key=lambda transaction: transaction.order_ref,
+    kind="source",
+    doc="Payment transactions on orders, keyed by order reference.",
+)
+BIGCOMMERCE_PRODUCTS = Topic(
+    name="source.bigcommerce.products",
+    record=r.BigCommerceProduct,
+    key=lambda product: product.sku,
+    kind="source",
+    doc="Products, one record per sku, keyed by sku.",
+)
+TRADING_GRID_NOTICES = _notices("trading-grid")
+TRADING_GRID_THREADS = Topic(
+    name="source.trading-grid.threads",
+    record=r.Thread,
+    key=lambda thread: thread.thread_id,
+    kind="source",
+    doc="Threads as they stood after each change, keyed by thread.",
+)
+TRADING_GRID_PARTNERS = Topic(
+    name="source.trading-grid.partners",
+    record=r.Partner,
+    key=lambda partner: partner.partner_id,
+    kind="reference",
+    doc="Partners as they stood after each change, keyed by partner: the partners table itself.",
+    compacted=True,
+)
+TRADING_GRID_AVAILABILITY = Topic(
+    name="source.trading-grid.availability",
+    record=r.Availability,
+    key=lambda update: update.sku,
+    kind="source",
+    doc="Availability updates of partners, keyed by sku.",
+)
+ORDER_THREADS = Topic(
+    name="stream.order-threads",
+    record=r.OrderThread,
+    key=lambda entry: entry.order_ref,
+    kind="stream",
+    doc="Thread changes once per order that the thread names, keyed by order reference.",
+)
+CUSTOMER_CASES = Topic(
+    name="stream.customer-cases",
+    record=r.CustomerCase,
+    key=lambda case: case.customer_ref,
+    kind="stream",
+    doc="Cases that concern a customer's order, keyed by customer reference.",
+)
+ORDERED_UNITS = Topic(
+    name="stream.ordered-units",
+    record=r.OrderedUnits,
+    key=lambda units: units.sku,
+    kind="stream",
+    doc="Open units of each order line, keyed by sku.",
+)
+ENGAGEMENT_PARTIALS = Topic(
+    name="stream.engagement-partials",
+    record=r.EngagementPartial,
+    key=lambda partial: f"{partial.partner_id}|{partial.region}|{partial.sku}",
+    kind="stream",
+    doc="What each batch of events adds to an engagement window, keyed by partner, region and sku.",
+)
+PRODUCTS = Topic(
+    name="table.products",
+    record=r.Product,
+    key=lambda product: product.sku,
+    kind="reference",
+    doc="Products in the common form, keyed by sku: the products table itself.",
+    compacted=True,
+)
+ENRICHED_ENGAGEMENT = Topic(
+    name="enriched.engagement",
+    record=r.EnrichedEngagement,
+    key=lambda event: event.user_id,
+    kind="enriched",
+    doc="Every engagement event with partner, region and product line.",
+)
+ENGAGEMENT_WINDOWS = Topic(
+    name="enriched.engagement-windows",
+    record=r.EngagementWindow,
+    key=lambda window: f"{window.partner_id}|{window.region}|{window.sku}",
+    kind="enriched",
+    doc="Engagement per partner, region and product in tumbling windows, with baseline and spikes.",
+    retention_ms=30 * DAY_MS,
+)
+BRAZE_COMMANDS = Topic(
+    name="command.braze",
+    record=r.BrazeCommand,
+    key=lambda command: command.lane,
+    kind="command",
+    doc="What Braze is to do, keyed by lane.",
+)
+BIGCOMMERCE_COMMANDS = Topic(
+    name="command.bigcommerce",
+    record=r.BigCommerceCommand,
+    key=lambda command: command.lane,
+    kind="command",
+    doc="What BigCommerce is to do, keyed by lane.",
+)
+TRADING_GRID_COMMANDS = Topic(
+    name="command.trading-grid",
+    record=r.TradingGridCommand,
+    key=lambda command: command.lane,
+    kind="command",
+    doc="What Trading Grid is to do, keyed by lane.",
+)
+BRAZE_RECEIPTS = _receipts("braze")
+BIGCOMMERCE_RECEIPTS = _receipts("bigcommerce")
+TRADING_GRID_RECEIPTS = _receipts("trading-grid")
+
+TOPICS: tuple[Topic[Any], ...] = tuple(
+    value for value in list(globals().values()) if isinstance(value, Topic)
+)
+BY_NAME = {topic.name: topic for topic in TOPICS}
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """A dead-letter topic: the original bytes and key, with the reason in headers."""
+
+    name: str
+    doc: str
+    retention_ms: int = 30 * DAY_MS
+
+
+DEAD_LETTER_SOURCES = DeadLetters(
+    "dead-letter.sources",
+    "What an authenticated sender sent and we could not read, and notices that could not be completed.",
+)
+DEAD_LETTER_STREAMS = DeadLetters("dead-letter.streams", "Records that a flow could not process.")
+DEAD_LETTER_SINKS = DeadLetters("dead-letter.sinks", "Commands that a platform refused for good.")
+DEAD_LETTERS = (DEAD_LETTER_SOURCES, DEAD_LETTER_STREAMS, DEAD_LETTER_SINKS)
+
+
+def command_topic(platform: str) -> Topic[Any]:
+    """The command topic of a platform; KeyError where there is none."""
+    return BY_NAME[f"command.{platform}"]
+
+
+def receipt_topic(platform: str) -> Topic[r.Receipt]:
+    """The receipt topic of a platform; KeyError where there is none."""
+    return BY_NAME[f"receipt.{platform}"]

@@ -1,0 +1,37 @@
+"""The tables that flows look rows up in."""
+
+from gridwire import records as r
+from gridwire import topics
+from streams.flow import Table
+
+ORDERS = Table(
+    name="orders",
+    row=r.Order,
+    key=lambda order: order.order_ref,
+    doc="Orders of all shops in the common form, partitioned by order reference.",
+)
+CUSTOMERS = Table(
+    name="customers",
+    row=r.Customer,
+    key=lambda customer: customer.customer_ref,
+    doc="Consent and segment of customers, partitioned by customer reference.",
+)
+PARTNERS = Table(
+    name="partners",
+    row=r.Partner,
+    key=lambda partner: partner.partner_id,
+    doc="Trading partners; a full copy on every worker.",
+    copy_of=topics.TRADING_GRID_PARTNERS,
+    indexes={
+        "sku": lambda partner: partner.skus,
+        "brand": lambda partner: partner.brands,
+        "region": lambda partner: partner.regions,
+    },
+)
+PRODUCTS = Table(
+    name="products",
+    row=r.Product,
+    key=lambda product: product.sku,
+    doc="Products of all shops in the common form; a full copy on every worker.",
+    copy_of=topics.PRODUCTS,
+)
