@@ -134,6 +134,18 @@ class Table(Generic[Row]):
     copy_of: Topic[Row] | None = None
     indexes: Mapping[str, Callable[[Row], Iterable[str]]] = field(default_factory=dict)
 
+    @property
+    def changelog(self) -> Topic[Row]:
+        """The compacted topic that holds the rows."""
+        return self.copy_of or Topic(
+            name=f"table.{self.name}",
+            record=self.row,
+            key=self.key,
+            kind="internal",
+            doc=self.doc,
+            compacted=True,
+        )
+
     @overload
     def by(self, key: Callable[[R], str | None], missing: GoOn) -> Lookup[R, Row | None]: ...
     @overload

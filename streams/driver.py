@@ -1,0 +1,210 @@
+"""Runs flows over lists, with a fake clock and no broker: what TopologyTestDriver is to Kafka Streams.
+
+The engine, codec and schemas are the real ones; only Kafka is left out. Records go in by topic, outputs are read by
+topic; outputs that other legs of the driven flows read are passed on to them. One partition holds all state.
+"""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from gridwire import topics
+from gridwire.codec import Codec, CodecError, Registry, parse
+from gridwire.ids import derived, trace_of
+from gridwire.records import Record
+from gridwire.topics import Topic
+from streams.engine.message import LocalMessage
+from streams.engine.plan import plan
+from streams.engine.references import References
+from streams.engine.settle import Limits
+from streams.engine.task import Dead, Task
+from streams.flow import Flow, Table
+
+R = TypeVar("R", bound=Record)
+Row = TypeVar("Row", bound=Record)
+START_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
+HOPS_MAX = (
+    10_000  # outputs passed on by one call: a loop of flows is a mistake, not a test that hangs
+)
+
+
+class LocalRegistry(Registry):
+    """Schema ids in memory."""
+
+    def __init__(self) -> None:
+        self._parsed: list[Any] = []
+        self._known: dict[str, int] = {}
+
+    def id_of(self, subject: str, schema: str) -> int:
+        if schema not in self._known:
+            self._parsed.append(parse(schema))
+            self._known[schema] = len(self._parsed)
+        return self._known[schema]
+
+    def schema(self, schema_id: int) -> Any:
+        if not 1 <= schema_id <= len(self._parsed):
+            raise CodecError("unknown schema id", str(schema_id))
+        return self._parsed[schema_id - 1]
+
+
+class Driver:
+    """Drives `flows` (feeds and flows). `settings`: by flow id. Times are epoch milliseconds."""
+
+    def __init__(
+        self,
+        *flows: Flow[Any],
+        settings: Mapping[str, msgspec.Struct] | None = None,
+        start_ms: int = START_MS,
+        limits: Limits | None = None,
+    ) -> None:
+        self.now_ms = start_ms
+        self.counts: Counter[tuple[str, str, str, str]] = Counter()
+        self.dead_letters: list[Dead] = []
+        self._plan = plan(flows, settings)
+        self._codec = Codec(LocalRegistry())
+        self._references = References(self._plan.references, self._codec)
+        self._limits = limits or Limits()
+        self._task = Task(self._plan, 0, self._codec, self._references, self._limits)
+        self._changelog: dict[str, dict[str, bytes]] = defaultdict(dict)
+        self._outputs: dict[str, list[Any]] = defaultdict(list)
+        self._offsets: Counter[str] = Counter()
+
+    # -- in ---------------------------------------------------------------------------------------------
+    def row(self, table: Table[Row], row: Row) -> None:
+        """Puts a row into a table and releases what waited for it."""
+        stamped = self._ready(row, f"row/{table.name}")
+        key, raw = table.key(stamped), self._codec.of(table.changelog).encode(stamped)
+        if table.copy_of is not None:
+            if table.name not in self._references.by_name:
+                raise ValueError(f"no driven flow looks up {table.name}")
+            self._references[table].apply(key, raw)
+        else:
+            self._task.state.tables[table.name].put(key, stamped, raw)
+        self._task.row_arrived(table.name, key, self.now_ms)
+        self._settle()
+
+    def send(self, topic: Topic[R], *records: R) -> None:
+        """Publishes records as one batch. Header fields that are empty are filled in."""
+        ready = [self._ready(record, topic.name) for record in records]
+        self.send_raw(topic, *((topic.key(r), self._codec.of(topic).encode(r)) for r in ready))
+
+    def send_raw(self, topic: Topic[Any], *messages: tuple[str, bytes | None]) -> None:
+        """Publishes (key, value) pairs as they are, readable or not."""
+        if topic.name not in self._plan.by_topic:
+            raise ValueError(f"no driven flow reads {topic.name}")
+        self._task.process(
+            topic, [self._message(topic, key, raw) for key, raw in messages], self.now_ms
+        )
+        self._settle()
+
+    def _ready(self, record: R, where: str) -> R:
+        """`record` with an id, times and a trace, where it has none."""
+        self._offsets["ids"] += not record.event_id
+        event_id = record.event_id or derived("driver", where, self._offsets["ids"])
+        return msgspec.structs.replace(
+            record,
+            event_id=event_id,
+            occurred_at=record.occurred_at or self.now_ms,
+            produced_at=record.produced_at or self.now_ms,
+            trace_id=record.trace_id or trace_of(event_id),
+        )
+
+    def _message(self, topic: Topic[Any], key: str, raw: bytes | None) -> LocalMessage:
+        self._offsets[topic.name] += 1
+        return LocalMessage(topic.name, 0, self._offsets[topic.name] - 1, key.encode(), raw)
+
+    def advance(
+        self, *, minutes: float = 0, seconds: float = 0, hours: float = 0, to_ms: int | None = None
+    ) -> None:
+        """Moves the clock; timers and deadlines fire in order, each at its own time."""
+        target = to_ms if to_ms is not None else self.now_ms
+        target += round((hours * 3600 + minutes * 60 + seconds) * 1000)
+        for _ in range(HOPS_MAX):
+            due = self._task.next_due_ms()
+            if due is None or due > target:
+                break
+            self.now_ms = max(self.now_ms, due)
+            self._task.tick(self.now_ms)
+            self._settle()
+        else:
+            raise RuntimeError("timers set timers without end")
+        self.now_ms = max(self.now_ms, target)
+
+    def restart(self) -> None:
+        """Loses memory and restores it from the changelogs, as a worker does."""
+        self._task = Task(self._plan, 0, self._codec, self._references, self._limits)
+        for name, rows in self._changelog.items():
+            for key, value in rows.items():
+                self._task.state.stores[name].restore(key, value)
+        self._task.restored()
+
+    # -- out --------------------------------------------------------------------------------------------
+    def out(self, topic: Topic[R]) -> list[R]:
+        """What was written to a topic so far."""
+        return list(self._outputs[topic.name])
+
+    def take(self, topic: Topic[R]) -> list[R]:
+        """What was written to a topic since the last take."""
+        return self._outputs.pop(topic.name, [])
+
+    def table(self, table: Table[Row]) -> Mapping[str, Row]:
+        """All rows of a table."""
+        if table.copy_of is not None:
+            return self._references[table].rows()
+        return self._task.rows(table)
+
+    @property
+    def filtered(self) -> Counter[tuple[str, str, str]]:
+        """How many records ended on purpose, by (flow id, leg, reason)."""
+        found = {
+            (f, leg, why): n for (f, leg, what, why), n in self.counts.items() if what == "filtered"
+        }
+        return Counter(found)
+
+    @property
+    def dead(self) -> list[tuple[str, str, str, Record | None]]:
+        """Dead letters: (flow id, leg, reason, the record where it can be read)."""
+        return [(d.flow, d.leg, d.reason, self._readable(d)) for d in self.dead_letters]
+
+    def _readable(self, dead: Dead) -> Record | None:
+        topic = topics.BY_NAME.get(dead.message.topic() or "")
+        try:
+            return self._codec.of(topic).decode(dead.message.value()) if topic else None
+        except CodecError:
+            return None
+
+    @property
+    def parked(self) -> int:
+        """Records that wait for a row."""
+        return self._task.parked
+
+    def _settle(self) -> None:
+        """Commits, collects outputs, and passes on what other legs read, in order."""
+        queue = deque(self._drain())
+        for _ in range(HOPS_MAX):
+            if not queue:
+                return
+            topic, key, raw = queue.popleft()
+            self._outputs[topic.name].append(self._codec.of(topic).decode(raw))
+            for table in self._plan.references:
+                if table.copy_of is topic and self._references[table].apply(key, raw):
+                    self._task.row_arrived(table.name, key, self.now_ms)
+            if topic.name in self._plan.by_topic:
+                self._task.process(topic, [self._message(topic, key, raw)], self.now_ms)
+            queue.extend(self._drain())
+        raise RuntimeError("flows feed one another without end")
+
+    def _drain(self) -> list[tuple[Topic[Any], str, bytes]]:
+        outbox, changed = self._task.drain()
+        for name, rows in changed.items():
+            for key, value in rows.items():
+                if value is None:
+                    self._changelog[name].pop(key, None)
+                else:
+                    self._changelog[name][key] = value
+        self._task.commit()
+        self.counts.update(outbox.counts.take())
+        self.dead_letters.extend(outbox.dead)
+        return [(topics.BY_NAME[out.topic], out.key, out.value) for out in outbox.outs]

@@ -1,0 +1,23 @@
+"""What became of records, per leg: the numbers add up.
+
+`in` = processed + kept + filtered + parked + dead, where parked falls again when a record is released; `emitted`
+counts outputs (a record may have several, a timer some without a record).
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Counts:
+    """Counters since the last `take`, by (flow, leg, what, reason); reason is empty but for filtered and dead."""
+
+    values: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+
+    def add(self, flow: str, leg: str, what: str, reason: str = "", count: int = 1) -> None:
+        self.values[flow, leg, what, reason] += count
+
+    def take(self) -> Counter[tuple[str, str, str, str]]:
+        """The counters; they start anew."""
+        values, self.values = self.values, Counter()
+        return values

@@ -1,0 +1,169 @@
+"""Records that wait for a row: kept with their partition, released in arrival order, bounded in number and time.
+
+Behind a record that waits, later records of the same leg and key wait too: order per key holds.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Iterator
+
+import msgspec
+
+from streams.engine.message import LocalMessage, Message
+from streams.engine.store import Store
+
+PARKED_PER_KEY_MAX = 100
+PARKED_MAX = 10_000  # per partition
+
+
+class Parked(msgspec.Struct, frozen=True, array_like=True):
+    """One waiting record: its original message, and the row that it waits for ("": only for those before it)."""
+
+    leg: str
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+    table: str
+    row_key: str
+    deadline_ms: int
+    parked_at_ms: int
+
+    @property
+    def lane(self) -> tuple[str, bytes | None]:
+        return self.leg, self.key
+
+    def message(self) -> LocalMessage:
+        """The original message again."""
+        return LocalMessage(
+            self.topic, self.partition, self.offset, self.key, self.value, self.headers
+        )
+
+
+Lane = tuple[str, bytes | None]
+
+
+class Parking:
+    """All waiting records of one partition."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._decoder = msgspec.msgpack.Decoder(Parked)
+        self._encoder = msgspec.msgpack.Encoder()
+        self._lanes: dict[Lane, deque[str]] = {}
+        self._entries: dict[str, Parked] = {}
+        self._waiting: dict[tuple[str, str], set[Lane]] = {}
+        self._deadlines: list[tuple[int, str]] = []
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def rebuild(self) -> None:
+        """From the store, as restored or as it is after an abort."""
+        self._lanes, self._entries, self._waiting, self._deadlines = {}, {}, {}, []
+        for key in sorted(self._store):
+            raw = self._store.get(key)
+            if raw is not None:
+                self._index(key, self._decoder.decode(raw))
+                self._next = int(key, 16) + 1
+
+    def _index(self, key: str, entry: Parked) -> None:
+        self._entries[key] = entry
+        self._lanes.setdefault(entry.lane, deque()).append(key)
+        heapq.heappush(self._deadlines, (entry.deadline_ms, key))
+        if entry.table:
+            self._waiting.setdefault((entry.table, entry.row_key), set()).add(entry.lane)
+
+    def blocks(self, leg: str, key: bytes | None) -> bool:
+        """An earlier record of this leg and key waits."""
+        return (leg, key) in self._lanes
+
+    def full(self, leg: str, key: bytes | None) -> bool:
+        """No room for one more."""
+        lane = self._lanes.get((leg, key), ())
+        return len(self._entries) >= PARKED_MAX or len(lane) >= PARKED_PER_KEY_MAX
+
+    def add(
+        self, leg: str, message: Message, *, table: str, row_key: str, deadline_ms: int, now_ms: int
+    ) -> None:
+        """Parks a message; `table` and `row_key` name the row it waits for, or are empty behind another."""
+        entry = Parked(
+            leg=leg,
+            topic=message.topic() or "",
+            partition=message.partition() or 0,
+            offset=message.offset() or 0,
+            key=message.key(),
+            value=message.value(),
+            headers=list(message.headers() or ()),
+            table=table,
+            row_key=row_key,
+            deadline_ms=deadline_ms,
+            parked_at_ms=now_ms,
+        )
+        key = f"{self._next:016x}"
+        self._next += 1
+        self._store.put(key, self._encoder.encode(entry))
+        self._index(key, entry)
+
+    def lanes_for(self, table: str, row_key: str) -> list[Lane]:
+        """Lanes of which some record waits for this row, in arrival order of their first record."""
+        lanes = self._waiting.get((table, row_key), set())
+        return sorted(
+            (lane for lane in lanes if lane in self._lanes), key=lambda lane: self._lanes[lane][0]
+        )
+
+    def head(self, lane: Lane) -> Parked | None:
+        """The first waiting record of a lane."""
+        keys = self._lanes.get(lane)
+        return self._entries[keys[0]] if keys else None
+
+    def pop(self, lane: Lane) -> Parked:
+        """Takes the first waiting record of a lane out. KeyError where there is none."""
+        keys = self._lanes[lane]
+        key = keys.popleft()
+        if not keys:
+            del self._lanes[lane]
+        return self._take(key)
+
+    def wait_on(self, lane: Lane, table: str, row_key: str) -> None:
+        """The first record of a lane turned out to wait for another row; its deadline stays."""
+        key = self._lanes[lane][0]
+        self._unwait(self._entries[key])
+        entry = msgspec.structs.replace(self._entries[key], table=table, row_key=row_key)
+        self._entries[key] = entry
+        self._store.put(key, self._encoder.encode(entry))
+        self._waiting.setdefault((table, row_key), set()).add(lane)
+
+    def _take(self, key: str) -> Parked:
+        entry = self._entries.pop(key)
+        self._store.put(key, None)
+        self._unwait(entry)
+        return entry
+
+    def _unwait(self, entry: Parked) -> None:
+        """Only the first record of a lane waits for a row by name; the others wait for it."""
+        waiting = self._waiting.get((entry.table, entry.row_key))
+        if waiting is not None:
+            waiting.discard(entry.lane)
+            if not waiting:
+                del self._waiting[entry.table, entry.row_key]
+
+    def expired(self, now_ms: int) -> Iterator[Lane]:
+        """Lanes whose first record's deadline has passed. The caller pops it before it asks for the next."""
+        while self._deadlines and self._deadlines[0][0] <= now_ms:
+            _, key = heapq.heappop(self._deadlines)
+            entry = self._entries.get(key)
+            head = self.head(entry.lane) if entry else None
+            if head is None or entry is None:
+                continue
+            if head is entry:
+                yield entry.lane
+            else:  # its turn comes when those before it have gone; their deadlines are earlier or its own is checked then
+                heapq.heappush(self._deadlines, (max(head.deadline_ms, now_ms + 1), key))
+
+    def next_due_ms(self) -> int | None:
+        """When the next deadline may pass; None where nothing waits."""
+        return self._deadlines[0][0] if self._deadlines else None

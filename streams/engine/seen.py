@@ -1,0 +1,75 @@
+"""Event ids seen lately, per source topic: platforms redeliver, and an event must count once.
+
+The ids of a round are one row of the store, so that remembering costs 16 bytes an event in the changelog.
+"""
+
+import hashlib
+from collections import deque
+
+from streams.engine.store import Store
+
+ID_BYTES = 16
+
+
+def compact(event_id: str) -> bytes:
+    """16 bytes of a UUID text, or the hash of any other id."""
+    if len(event_id) == 36:
+        try:
+            return bytes.fromhex(event_id.replace("-", ""))
+        except ValueError:
+            pass  # not a UUID after all: hashed below
+    return hashlib.blake2b(event_id.encode(), digest_size=ID_BYTES).digest()
+
+
+class Seen:
+    """The last `ids_max` ids of one topic in one partition."""
+
+    def __init__(self, topic: str, store: Store, ids_max: int) -> None:
+        self._topic = topic
+        self._store = store
+        self._ids_max = ids_max
+        self._ids: set[bytes] = set()
+        self._chunks: deque[tuple[int, bytes]] = deque()
+        self._round: list[bytes] = []
+        self._next = 0
+
+    def rebuild(self) -> None:
+        """From the store, as restored or as it is after an abort."""
+        self._ids, self._round = set(), []
+        prefix = f"{self._topic}|"
+        numbers = sorted(
+            int(key[len(prefix) :], 16) for key in self._store if key.startswith(prefix)
+        )
+        self._chunks = deque((n, self._store.get(self._key(n)) or b"") for n in numbers)
+        self._next = numbers[-1] + 1 if numbers else 0
+        for _, chunk in self._chunks:
+            self._ids.update(_split(chunk))
+
+    def first_time(self, event_id: str) -> bool:
+        """True once per id."""
+        known = len(self._ids)
+        self._ids.add(compact_id := compact(event_id))
+        if len(self._ids) == known:
+            return False
+        self._round.append(compact_id)
+        return True
+
+    def drain(self) -> None:
+        """Writes the round's ids into the store and forgets the oldest beyond the bound."""
+        if not self._round:
+            return
+        chunk, self._round = b"".join(self._round), []
+        self._store.put(self._key(self._next), chunk)
+        self._chunks.append((self._next, chunk))
+        self._next += 1
+        while len(self._ids) > self._ids_max and len(self._chunks) > 1:
+            number, oldest = self._chunks.popleft()
+            self._store.put(self._key(number), None)
+            self._ids.difference_update(_split(oldest))
+
+    def _key(self, number: int) -> str:
+        return f"{self._topic}|{number:x}"
+
+
+def _split(chunk: bytes) -> list[bytes]:
+    return [chunk[i : i + ID_BYTES] for i in range(0, len(chunk), ID_BYTES)]

@@ -1,0 +1,203 @@
+"""Turns what a leg's function yielded into encoded outputs and a new state, without applying anything yet.
+
+So a function that fails half-way, or an output that does not fit, leaves no trace but a dead letter.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gridwire.codec import Codec
+from gridwire.records import Record
+from gridwire.topics import Topic
+from streams.engine.plan import BoundLeg
+from streams.engine.stamp import Cause, Stamper, cause_of
+from streams.engine.store import Held
+from streams.flow import CancelTimer, Caused, Effect, Filtered, Fold, Forget, Keep, SetTimer, Table
+
+
+class OutputError(Exception):
+    """A leg yielded something that cannot be carried out. `reason`: a short fixed phrase."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that the engine keeps. `go_live_ms`: events before it fill tables and give no commands."""
+
+    output_bytes_max: int = 900_000
+    seen_ids_max: int = 200_000
+    go_live_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """One message to write. `key` decides the partition."""
+
+    topic: str
+    key: str
+    value: bytes
+    occurred_at: int
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The state before: of a private fold (`held`) or of a fold that keeps a table (`row`)."""
+
+    key: str | None = None
+    held: Held[Any] | None = None
+    row: Record | None = None
+
+
+@dataclass(slots=True)
+class Settled:
+    """What to apply. `changed`: the state of `key` becomes `held` (or `row`, encoded in `raw`); None forgets it."""
+
+    key: str | None
+    outs: list[Out] = field(default_factory=list)
+    counts: list[tuple[str, str, int]] = field(default_factory=list)
+    changed: bool = False
+    held: Held[Any] | None = None
+    row: Record | None = None
+    raw: bytes | None = None
+
+    def keeping(self, held: Held[Any]) -> "Settled":
+        """The same with this state."""
+        return replace(self, changed=True, held=held)
+
+
+class Settler:
+    """Knows how to encode and what is allowed."""
+
+    def __init__(self, codec: Codec, limits: Limits) -> None:
+        self.codec = codec
+        self.limits = limits
+
+    def settle(
+        self,
+        bound: BoundLeg,
+        cause: Cause,
+        effects: Iterable[Effect],
+        before: Before,
+        *,
+        now_ms: int,
+        records: int = 1,
+    ) -> Settled:
+        """Goes through the effects of one call over `records` records (0: a timer).
+
+        Raises OutputError, CodecError, RegistryUnavailableError, and whatever the leg's function raises.
+        """
+        return _Call(self, bound, cause, before, now_ms).run(effects, records)
+
+
+class _Call:
+    """One call of a leg's function."""
+
+    def __init__(
+        self, settler: Settler, bound: BoundLeg, cause: Cause, before: Before, now_ms: int
+    ) -> None:
+        self.settler, self.bound, self.cause, self.before = settler, bound, cause, before
+        self.now_ms = now_ms
+        self.stamper = Stamper(bound.label, cause, now_ms)
+        self.settled = Settled(before.key)
+        self.state: Any = before.held.state if before.held else before.row
+        self.timers: dict[str, int] = dict(before.held.timers) if before.held else {}
+        self.touched = False
+        self.filtered = 0
+
+    def run(self, effects: Iterable[Effect], records: int) -> Settled:
+        for effect in effects:
+            if isinstance(effect, Filtered):
+                self.filtered += effect.count
+                self.settled.counts.append(("filtered", effect.reason, effect.count))
+            elif isinstance(effect, Caused):
+                own = Stamper(self.bound.label, cause_of(effect.cause), self.now_ms)
+                self._emit(effect.output, own)
+            elif isinstance(effect, Record):
+                self._emit(effect, self.stamper)
+            else:
+                self._change(effect)
+        if self.touched and not self._keep():
+            return Settled(self.before.key, counts=[("filtered", "older version", records)])
+        self.settled.counts.extend(self._accounts(records))
+        return self.settled
+
+    def _accounts(self, records: int) -> list[tuple[str, str, int]]:
+        settled = self.settled
+        counts = [("emitted", "", len(settled.outs))] if settled.outs else []
+        left = records - self.filtered
+        if left <= 0:
+            return counts
+        if settled.outs:
+            return [*counts, ("processed", "", left)]
+        if settled.changed:
+            return [*counts, ("kept", "", left)]
+        return [*counts, ("filtered", "nothing to do", left)]
+
+    def _emit(self, record: Record, stamper: Stamper) -> None:
+        topic: Topic[Any] | None = self.bound.outputs.get(type(record))
+        if topic is None:
+            raise OutputError(f"{type(record).__name__} is not among what the leg writes")
+        key, limits = topic.key(record), self.settler.limits
+        stamper.stamp(record, topic.name, key)
+        if topic.kind == "command" and record.occurred_at < limits.go_live_ms:
+            self.settled.counts.append(("withheld", "before go-live", 1))
+            return
+        value = self.settler.codec.of(topic).encode(record)
+        if len(value) > limits.output_bytes_max:
+            raise OutputError("output too large")
+        self.settled.outs.append(Out(topic.name, key, value, record.occurred_at, record.trace_id))
+
+    def _change(self, effect: Effect) -> None:
+        if not isinstance(self.bound.leg, Fold):
+            raise OutputError(f"{type(effect).__name__} outside a fold")
+        self.touched = True
+        if isinstance(effect, Keep):
+            self.state = effect.state
+        elif isinstance(effect, Forget):
+            self.state = None
+            self.timers.clear()
+        elif isinstance(effect, SetTimer):
+            self.timers[effect.name] = effect.due_ms
+        elif isinstance(effect, CancelTimer):
+            self.timers.pop(effect.name, None)
+        else:
+            raise OutputError(f"{type(effect).__name__} is not an effect")
+
+    def _keep(self) -> bool:
+        """Fills in the new state; False where a newer version of the row is held already."""
+        self.settled.changed = True
+        kept = self.bound.leg.state if isinstance(self.bound.leg, Fold) else None
+        if isinstance(kept, Table):
+            return self._keep_row(kept)
+        if self.state is None and self.timers:
+            raise OutputError("a timer without a state")
+        if self.state is not None:
+            cause = self.cause
+            self.settled.held = Held(
+                self.state, self.timers, cause.trace_id, cause.event_id, cause.occurred_at
+            )
+        return True
+
+    def _keep_row(self, table: Table[Any]) -> bool:
+        if self.timers:
+            raise OutputError("a fold that keeps a table has no timers")
+        row: Record | None = self.state
+        if row is None:
+            return True
+        if row is self.before.row:
+            self.settled.changed = False
+            return True
+        key = table.key(row)
+        if key != self.before.key:
+            raise OutputError("a row under another key")
+        self.stamper.stamp(row, table.changelog.name, key)
+        if self.before.row is not None and row.version < self.before.row.version:
+            return False
+        self.settled.row = row
+        self.settled.raw = self.settler.codec.of(table.changelog).encode(row)
+        return True

@@ -1,0 +1,85 @@
+"""All state of one partition: tables, private states of folds, and the timers that hang on them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gridwire.codec import Codec
+from streams.engine.plan import BoundLeg, Plan, table_store
+from streams.engine.settle import Before, Settled
+from streams.engine.store import FoldStore, Held, Store, TableStore
+from streams.engine.timers import Timers
+from streams.flow import Fold, Table
+
+
+class State:
+    """What the legs of a plan know in one partition."""
+
+    def __init__(self, plan: Plan, codec: Codec) -> None:
+        self.stores = {name: Store(name) for name in plan.stores}
+        self.tables = {
+            table.name: TableStore(self.stores[table_store(table)], codec.of(table.changelog))
+            for table in plan.partitioned
+        }
+        self.folds = {
+            leg.label: FoldStore(self.stores[leg.store], leg.leg.state)
+            for leg in plan.legs
+            if leg.store and isinstance(leg.leg, Fold) and not isinstance(leg.leg.state, Table)
+        }
+        self.timers = {label: Timers(states) for label, states in self.folds.items()}
+
+    def before(self, bound: BoundLeg, key: str | None) -> Before:
+        """The state of a key as a leg finds it."""
+        if key is None or not isinstance(bound.leg, Fold):
+            return Before(key)
+        if isinstance(bound.leg.state, Table):
+            return Before(key, row=self.tables[bound.leg.state.name].get(key))
+        return Before(key, held=self.folds[bound.label].get(key))
+
+    def apply(self, bound: BoundLeg, settled: Settled) -> tuple[str, str] | None:
+        """The new state of a key; returns (table, key) where a row that others may wait for came."""
+        if settled.key is None or not settled.changed or not isinstance(bound.leg, Fold):
+            return None
+        if isinstance(bound.leg.state, Table):
+            table = bound.leg.state.name
+            self.tables[table].put(settled.key, settled.row, settled.raw)
+            return table, settled.key
+        self.hold(bound.label, settled.key, settled.held)
+        return None
+
+    def hold(self, label: str, key: str, held: Held[Any] | None) -> None:
+        """The private state of a key, with its timers."""
+        self.folds[label].put(key, held)
+        self.timers[label].note(key, held)
+
+    def drain(self) -> Mapping[str, Mapping[str, bytes | None]]:
+        """Rows that changed since the last drain: store → key → value, or None where deleted."""
+        changed = {states.store.name: states.drain() for states in self.folds.values()}
+        for name, store in self.stores.items():
+            if name not in changed:
+                changed[name] = store.drain()
+        return {name: rows for name, rows in changed.items() if rows}
+
+    def commit(self) -> None:
+        for store in self.stores.values():
+            store.commit()
+        for timers in self.timers.values():
+            timers.commit()
+
+    def abort(self) -> None:
+        for states in self.folds.values():
+            states.abort()
+        for table in self.tables.values():
+            table.abort()
+        for store in self.stores.values():
+            store.abort()
+        for timers in self.timers.values():
+            timers.abort()
+
+    def rebuild(self) -> None:
+        """The stores were restored: timers are built anew."""
+        for timers in self.timers.values():
+            timers.rebuild()
+
+    def next_due_ms(self) -> int | None:
+        dues = [timers.next_due_ms() for timers in self.timers.values()]
+        return min((due for due in dues if due is not None), default=None)
