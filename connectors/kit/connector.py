@@ -62,11 +62,16 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Transient:
-    """Try the same record again; `after_s` is the platform's own advice."""
+    """Try the same record again; `after_s` is the platform's own advice.
+
+    `throttled`: the platform said "slower", not "broken". `early`: the platform is well, only this record must wait
+    for another (its thread is not open yet): a bounded number of attempts, then rejected; never opens a breaker.
+    """
 
     reason: str
     after_s: float | None = None
-    throttled: bool = False  # the platform said "slower", not "broken"
+    throttled: bool = False
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +117,17 @@ class Operation:
     """One operation of a command record. `steps(command, body)`: body is the operation's field of the command.
 
     `safety`: how it is made safe to repeat. natural: the write replaces; keyed: the platform deduplicates by our
-    key; lookup: it looks before it writes; unsafe: the kit commits an intent before sending.
+    key; lookup: it looks before it writes; unsafe: the kit commits an intent before sending. Where it depends on the
+    body (one endpoint deduplicates, the other does not), `safety` is a function of the body: ask `safety_of`.
     """
 
     name: str
-    safety: Safety
+    safety: Safety | Callable[[Any], Safety]
     steps: Callable[[Any, Any], Steps]
+
+    def safety_of(self, body: Any) -> Safety:
+        """How this very operation is made safe to repeat."""
+        return self.safety(body) if callable(self.safety) else self.safety
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +181,25 @@ class Delivery:
 
 
 class MalformedError(Exception):
-    """An authenticated sender sent what we cannot read; the reason names the place, never the value."""
+    """An authenticated sender sent what we cannot read; the reason names the place, never the value.
+
+    Raised by `Route.read` (the whole delivery is refused), by a fetch (its notice is dead-lettered) and by a poll step
+    (the page as a whole is not what the platform promises; single broken objects go to `Page.broken`).
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What a delivery becomes: records for their topics; `unknown` counts event types we do not know."""
+    """What a delivery becomes: records for their topics; `unknown` counts event types we do not know.
+
+    `filtered` counts events that end here on purpose, by reason (a short fixed phrase). `broken`: parts of a batch
+    that cannot be read, as bytes with a reason: they go to dead-letter.sources while the rest is produced.
+    """
 
     records: tuple[tuple[Topic[Any], Record], ...] = ()
     unknown: Mapping[str, int] = field(default_factory=dict)
+    filtered: Mapping[str, int] = field(default_factory=dict)
+    broken: tuple[tuple[bytes, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +227,15 @@ Fetch = Callable[[Notice], Generator[Request, Response, Fetched]]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one poll step found. `cursor`: the checkpoint after it; `more`: ask again at once."""
+    """What one poll step found. `cursor`: the checkpoint after it; `more`: ask again at once.
+
+    `broken`: objects of the page that cannot be read, for dead-letter.sources: one of them must not stop the poll.
+    """
 
     records: tuple[tuple[Topic[Any], Record], ...]
     cursor: str
     more: bool
+    broken: tuple[tuple[bytes, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
