@@ -47,6 +47,7 @@ class SandboxApp:
         path = "/" + rest.removesuffix("//" if rest.endswith("//") else "/")
         transport = getattr(getattr(send, "__self__", None), "transport", None)
         inner = {**scope, "path": path, "raw_path": path.encode(), "sandbox.transport": transport}
+        inner["app_root_path"] = f"/{name}"
         await app(inner, receive, send)
 
 

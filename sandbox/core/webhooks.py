@@ -66,7 +66,9 @@ def never(_status: int) -> bool:
 
 @dataclass(slots=True)
 class Delivery:
-    """One delivery. `state`: pending, delivered, refused (not to be retried), exhausted."""
+    """One delivery. `state`: pending, delivered, refused (not to be retried), exhausted,
+    cancelled.
+    """
 
     id: int
     url: str
@@ -104,7 +106,7 @@ class WebhookSender:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._slots = asyncio.Semaphore(CONCURRENCY_MAX)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[int, tuple[Delivery, asyncio.Task[None]]] = {}
         self._log: deque[Delivery] = deque(maxlen=DELIVERIES_KEPT_MAX)
         self._last_id = 0
         self.time_scale = TIME_SCALE_DEFAULT
@@ -145,8 +147,8 @@ class WebhookSender:
         )
         self._log.append(delivery)
         task = asyncio.get_running_loop().create_task(self._run(delivery))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[delivery.id] = (delivery, task)
+        task.add_done_callback(lambda _task: self._tasks.pop(delivery.id, None))
         return delivery
 
     async def _run(self, delivery: Delivery) -> None:
@@ -184,10 +186,17 @@ class WebhookSender:
     def pending(self) -> int:
         return len(self._tasks)
 
+    def cancel(self, which: Callable[[Delivery], bool]) -> int:
+        """Give up the deliveries under way that `which` picks; answers how many."""
+        picked = [(one, task) for one, task in self._tasks.values() if which(one)]
+        for delivery, task in picked:
+            delivery.state = "cancelled"
+            task.cancel()
+        return len(picked)
+
     def clear(self) -> None:
         """Give up what is under way, forget all deliveries, default pace again."""
-        for task in tuple(self._tasks):
-            task.cancel()
+        self.cancel(lambda _delivery: True)
         self._log.clear()
         self.time_scale = TIME_SCALE_DEFAULT
         self.retry_delay_s_max = RETRY_DELAY_S_MAX_DEFAULT
