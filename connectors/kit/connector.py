@@ -66,12 +66,14 @@ class Transient:
 
     `throttled`: the platform said "slower", not "broken". `early`: the platform is well, only this record must wait
     for another (its thread is not open yet): a bounded number of attempts, then rejected; never opens a breaker.
+    `outcome_unknown`: set by the kit where no answer came to a request that may have had its effect.
     """
 
     reason: str
     after_s: float | None = None
     throttled: bool = False
     early: bool = False
+    outcome_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
