@@ -147,6 +147,20 @@ ORDERED_UNITS = Topic(
     kind="stream",
     doc="Open units of each order line, keyed by sku.",
 )
+CUSTOMER_FACTS = Topic(
+    name="stream.customer-facts",
+    record=r.BrazeProfile,
+    key=lambda fact: fact.customer_ref,
+    kind="stream",
+    doc="What engagement events tell about customers that we did not know, keyed by customer.",
+)
+CART_ACTIVITY = Topic(
+    name="stream.cart-activity",
+    record=r.CartActivity,
+    key=lambda activity: activity.user_id,
+    kind="stream",
+    doc="Cart events and orders among the engagement events, keyed by user.",
+)
 ENGAGEMENT_PARTIALS = Topic(
     name="stream.engagement-partials",
     record=r.EngagementPartial,
