@@ -236,7 +236,8 @@ def _rendered(
     if answer.body is None:
         return Response(status_code=answer.status, headers=headers)
     if _as_xml(request, store, version):
-        content = as_xml_bytes(answer.body, request.path_params["rest"].rsplit("/", 1)[-1])
+        names = [part for part in request.path_params["rest"].split("/") if part.isalpha()]
+        content = as_xml_bytes(answer.body, names[-1] if names else "answer")
         return Response(content, answer.status, headers, XML_TYPE)
     body: Json | list[Json] = answer.body
     return Response(as_json_bytes(body), answer.status, headers, JSON_TYPE)

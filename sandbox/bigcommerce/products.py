@@ -66,51 +66,59 @@ def _any_of(field: str) -> Callable[[Json, str], bool]:
 FILTERS: Mapping[str, Callable[[Json, str], bool]] = {
     "id": _any_of("id"),
     "id:in": _any_of("id"),
-    "id:not_in": lambda shown, text: str(shown["id"]) not in text.split(","),
-    "id:min": lambda shown, text: bool(shown["id"] >= _number(text, "id:min")),
-    "id:max": lambda shown, text: bool(shown["id"] <= _number(text, "id:max")),
-    "id:greater": lambda shown, text: bool(shown["id"] > _number(text, "id:greater")),
-    "name": lambda shown, text: bool(shown["name"] == text),
-    "sku": lambda shown, text: bool(shown["sku"] == text),
+    "id:not_in": lambda row, text: str(row["id"]) not in text.split(","),
+    "id:min": lambda row, text: bool(row["id"] >= _number(text, "id:min")),
+    "id:max": lambda row, text: bool(row["id"] <= _number(text, "id:max")),
+    "id:greater": lambda row, text: bool(row["id"] > _number(text, "id:greater")),
+    "name": lambda row, text: bool(row["name"] == text),
+    "sku": lambda row, text: bool(row["sku"] == text),
     "sku:in": _any_of("sku"),
     "brand_id": _any_of("brand_id"),
-    "availability": lambda shown, text: bool(shown["availability"] == text),
-    "is_visible": lambda shown, text: bool(shown["is_visible"] == _truth(text)),
-    "date_modified:min": lambda shown, text: (
-        parse_date(shown["date_modified"], "") >= parse_date(text, "date_modified:min")
+    "availability": lambda row, text: bool(row["availability"] == text),
+    "is_visible": lambda row, text: bool(row["is_visible"] == _truth(text)),
+    "date_modified:min": lambda row, text: (
+        int(row["date_modified"]) >= parse_date(text, "date_modified:min", 422)
     ),
-    "date_modified:max": lambda shown, text: (
-        parse_date(shown["date_modified"], "") <= parse_date(text, "date_modified:max")
-    ),
-    "inventory_level": _any_of("inventory_level"),
-    "inventory_level:min": lambda shown, text: bool(
-        shown["inventory_level"] >= _number(text, "inventory_level:min")
-    ),
-    "inventory_level:max": lambda shown, text: bool(
-        shown["inventory_level"] <= _number(text, "inventory_level:max")
+    "date_modified:max": lambda row, text: (
+        int(row["date_modified"]) <= parse_date(text, "date_modified:max", 422)
     ),
 }
+LEVEL_FILTERS: Mapping[str, Callable[[int, str], bool]] = {
+    "inventory_level": lambda level, text: str(level) in text.split(","),
+    "inventory_level:min": lambda level, text: level >= _number(text, "inventory_level:min"),
+    "inventory_level:max": lambda level, text: level <= _number(text, "inventory_level:max"),
+}
 OTHERS = ["page", "limit", "sort", "direction", "include", "include_fields", "exclude_fields"]
-SORTS = ["id", "name", "sku", "price", "date_modified", "inventory_level", "is_visible"]
+SORTS = ["id", "name", "sku", "price", "date_modified", "is_visible"]
 
 
 def _include(call: Call) -> frozenset[str]:
     return frozenset(call.query.get("include", "").split(",")) - {""}
 
 
-def list_products(call: Call) -> Answer:
-    include = _include(call)
-    shown = [product_view(call.store, row, include) for row in call.store.products.all()]
+def _listed(call: Call) -> list[Json]:
+    """The products that pass every filter. Raises Refused 422 for an unknown one."""
+    found = call.store.products.all()
     for name, text in call.query.items():
         if name in FILTERS:
-            shown = [row for row in shown if FILTERS[name](row, text)]
+            found = [row for row in found if FILTERS[name](row, text)]
+        elif name in LEVEL_FILTERS:
+            found = [row for row in found if LEVEL_FILTERS[name](_level(call.store, row), text)]
         elif name not in OTHERS:
             raise Refused(422, "A filter is unknown.", errors={name: "is no filter of products"})
+    return found
+
+
+def list_products(call: Call) -> Answer:
+    found = _listed(call)
     sort = call.query.get("sort", "id")
     if sort not in SORTS:
         raise Refused(422, "Products cannot be sorted so.", errors={"sort": f"is not in {SORTS}"})
-    shown.sort(key=lambda row: row[sort], reverse=call.query.get("direction") == "desc")
-    return v3_page([only_fields(row, call.query) for row in shown], call.query)
+    found.sort(key=lambda row: row[sort], reverse=call.query.get("direction") == "desc")
+    page = v3_page(found, call.query)
+    include = _include(call)
+    shown = [product_view(call.store, row, include) for row in page.body["data"]]
+    return data([only_fields(row, call.query) for row in shown], meta=page.body["meta"])
 
 
 def _one(call: Call) -> Json:
