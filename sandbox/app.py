@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from importlib import import_module
-from importlib.util import find_spec
+from collections.abc import Callable, Mapping, Sequence
 
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sandbox import bigcommerce, braze, trading_grid
 from sandbox.core.calls import CallLog
 from sandbox.core.clock import Clock
 from sandbox.core.control import Control, Platform
@@ -18,12 +17,7 @@ from sandbox.core.simulator import Simulator, World
 from sandbox.core.webhooks import WebhookSender
 
 Create = Callable[[World], Simulator]
-PACKAGES = ("sandbox.trading_grid", "sandbox.braze", "sandbox.bigcommerce")
-
-
-def creators() -> list[Create]:
-    """The `create` of every platform package that is installed."""
-    return [import_module(name).create for name in PACKAGES if find_spec(name) is not None]
+PLATFORMS: tuple[Create, ...] = (trading_grid.create, braze.create, bigcommerce.create)
 
 
 class SandboxApp:
@@ -59,12 +53,12 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-def build_app(create_all: list[Create] | None = None) -> SandboxApp:
-    """The app with fresh state; by default with every platform of PACKAGES."""
+def build_app(create_all: Sequence[Create] = PLATFORMS) -> SandboxApp:
+    """The app with fresh state."""
     clock = Clock()
     platforms: dict[str, Platform] = {}
     gates: dict[str, ASGIApp] = {}
-    for create in creators() if create_all is None else create_all:
+    for create in create_all:
         world = World(clock, WebhookSender(clock), FaultPlan(), CallLog())
         simulator = create(world)
         platforms[simulator.name] = Platform(simulator, world)

@@ -9,7 +9,8 @@ from itertools import islice
 from typing import Any
 
 CALLS_KEPT_MAX = 20_000
-BODY_CHARS_KEPT_MAX = 100_000
+BYTES_KEPT_MAX = 128 * 1024 * 1024
+TEXT_CHARS_SHOWN_MAX = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,30 +23,36 @@ class Call:
     path: str
     query: str
     headers: dict[str, str]
-    body: Any
+    body: bytes
     status: int | None
-    answer: Any
+    answer: bytes
     fault: str | None
 
+    @property
+    def size(self) -> int:
+        return len(self.body) + len(self.answer)
+
     def as_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        shown = {name: getattr(self, name) for name in self.__slots__}
+        return {**shown, "body": readable(self.body), "answer": readable(self.answer)}
 
 
 def readable(raw: bytes) -> Any:
-    """JSON where it is JSON, else text cut at BODY_CHARS_KEPT_MAX; None when empty."""
+    """JSON where it is JSON, else text cut at TEXT_CHARS_SHOWN_MAX; None when empty."""
     if not raw:
         return None
     try:
         return json.loads(raw)
     except ValueError:
-        return raw[:BODY_CHARS_KEPT_MAX].decode("utf-8", "replace")
+        return raw[:TEXT_CHARS_SHOWN_MAX].decode("utf-8", "replace")
 
 
 class CallLog:
-    """The last CALLS_KEPT_MAX calls; `n` keeps counting when old ones fall out."""
+    """The last CALLS_KEPT_MAX calls and BYTES_KEPT_MAX bytes; `n` keeps counting beyond."""
 
     def __init__(self) -> None:
-        self._calls: deque[Call] = deque(maxlen=CALLS_KEPT_MAX)
+        self._calls: deque[Call] = deque()
+        self._bytes = 0
         self._last_n = 0
 
     def record(
@@ -62,20 +69,22 @@ class CallLog:
         fault: str | None,
     ) -> None:
         self._last_n += 1
-        self._calls.append(
-            Call(
-                n=self._last_n,
-                at=at,
-                method=method,
-                path=path,
-                query=query,
-                headers=headers,
-                body=readable(body),
-                status=status,
-                answer=readable(answer),
-                fault=fault,
-            )
+        call = Call(
+            n=self._last_n,
+            at=at,
+            method=method,
+            path=path,
+            query=query,
+            headers=headers,
+            body=body,
+            status=status,
+            answer=answer,
+            fault=fault,
         )
+        self._calls.append(call)
+        self._bytes += call.size
+        while len(self._calls) > CALLS_KEPT_MAX or self._bytes > BYTES_KEPT_MAX:
+            self._bytes -= self._calls.popleft().size
 
     def select(
         self, method: str | None = None, path_prefix: str = "", since: int = 0, limit: int = 1_000
@@ -93,3 +102,4 @@ class CallLog:
     def clear(self) -> None:
         """Forget the calls; `n` goes on counting, so `since` stays valid over a reset."""
         self._calls.clear()
+        self._bytes = 0

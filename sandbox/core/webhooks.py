@@ -21,6 +21,7 @@ from sandbox.core.poster import PostFailed, post
 
 PENDING_MAX = 20_000
 DELIVERIES_KEPT_MAX = 20_000
+BYTES_KEPT_MAX = 64 * 1024 * 1024
 CONCURRENCY_MAX = 8
 TIMEOUT_S_DEFAULT = 15.0
 TIME_SCALE_DEFAULT = 0.0005
@@ -107,7 +108,8 @@ class WebhookSender:
         self._clock = clock
         self._slots = asyncio.Semaphore(CONCURRENCY_MAX)
         self._tasks: dict[int, tuple[Delivery, asyncio.Task[None]]] = {}
-        self._log: deque[Delivery] = deque(maxlen=DELIVERIES_KEPT_MAX)
+        self._log: deque[Delivery] = deque()
+        self._log_bytes = 0
         self._last_id = 0
         self.time_scale = TIME_SCALE_DEFAULT
         self.retry_delay_s_max = RETRY_DELAY_S_MAX_DEFAULT
@@ -145,11 +147,18 @@ class WebhookSender:
             on_finish=on_finish,
             about=about or {},
         )
-        self._log.append(delivery)
+        self._keep(delivery)
         task = asyncio.get_running_loop().create_task(self._run(delivery))
         self._tasks[delivery.id] = (delivery, task)
         task.add_done_callback(lambda _task: self._tasks.pop(delivery.id, None))
         return delivery
+
+    def _keep(self, delivery: Delivery) -> None:
+        """Log it; the oldest fall out, finished or not, when there are too many or too large."""
+        self._log.append(delivery)
+        self._log_bytes += len(delivery.body)
+        while len(self._log) > DELIVERIES_KEPT_MAX or self._log_bytes > BYTES_KEPT_MAX:
+            self._log_bytes -= len(self._log.popleft().body)
 
     async def _run(self, delivery: Delivery) -> None:
         for wait_s in (0.0, *delivery.retry_schedule_s):
@@ -180,7 +189,7 @@ class WebhookSender:
             delivery.state = "refused"
 
     def list(self, state: str | None = None) -> list[dict[str, Any]]:
-        """The last DELIVERIES_KEPT_MAX deliveries, oldest first."""
+        """The deliveries that the log still keeps, oldest first."""
         return [one.as_json() for one in self._log if state is None or one.state == state]
 
     def pending(self) -> int:
@@ -198,6 +207,7 @@ class WebhookSender:
         """Give up what is under way, forget all deliveries, default pace again."""
         self.cancel(lambda _delivery: True)
         self._log.clear()
+        self._log_bytes = 0
         self.time_scale = TIME_SCALE_DEFAULT
         self.retry_delay_s_max = RETRY_DELAY_S_MAX_DEFAULT
         self.timeout_s = TIMEOUT_S_DEFAULT
