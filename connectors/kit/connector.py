@@ -141,12 +141,19 @@ class RateAdvice:
     reset_s: float | None
 
 
+def one_budget(_request: Request) -> str:
+    """All calls draw on the same budget."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     """How to talk to a platform: shared by its sink, its fetches and its polls.
 
     `auth`: a kit auth value. `verdict(request, response)` classifies every answer; see `kit.verdicts` for tables.
     `rate(response, now_s)` reads the budget from headers. `requests_per_s`: what to start with.
+    `budget(request)` names the budget that a request draws on, from a small fixed set: a platform with limits per
+    endpoint answers with figures of that endpoint, and a 429 of one says nothing about the others.
     """
 
     name: str
@@ -157,6 +164,7 @@ class Platform:
     requests_per_s: float
     concurrency: int = 8
     headers: Mapping[str, str] = field(default_factory=dict)
+    budget: Callable[[Request], str] = one_budget
 
 
 @dataclass(frozen=True, slots=True)

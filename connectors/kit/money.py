@@ -3,31 +3,13 @@
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
 # ISO 4217: currencies whose minor unit is not a hundredth.
+WHOLE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+THOUSANDTHS = "BHD IQD JOD KWD LYD OMR TND"
+TEN_THOUSANDTHS = "CLF UYW"
 EXPONENTS = {
-    **dict.fromkeys(
-        [
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "UYI",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ],
-        0,
-    ),
-    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
-    **dict.fromkeys(["CLF", "UYW"], 4),
+    **dict.fromkeys(WHOLE.split(), 0),
+    **dict.fromkeys(THOUSANDTHS.split(), 3),
+    **dict.fromkeys(TEN_THOUSANDTHS.split(), 4),
 }
 EXPONENT_USUAL = 2
 MINOR_MAX = 2**63 - 1  # Avro long
