@@ -55,6 +55,8 @@ def test_a_quote_leads_to_a_refund_of_the_same_amount(shop: Shop) -> None:
 def test_a_refund_of_all_closes_the_order_and_no_more_can_be_refunded(shop: Shop) -> None:
     shop.ok("POST", REFUNDS, of_order(FULL - 1))
     assert shop.api("POST", REFUNDS, of_order(2)).status_code == 422
+    lamp = [{"item_type": "PRODUCT", "item_id": 1, "quantity": 1}]
+    assert shop.api("POST", QUOTES, {"items": lamp}).status_code == 422
     shop.ok("POST", REFUNDS, of_order(1))
     order = shop.ok("GET", "/v2/orders/100")
     assert (order["status_id"], order["payment_status"]) == (4, "refunded")
