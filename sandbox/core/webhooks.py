@@ -84,11 +84,6 @@ class Delivery:
     headers: dict[str, str] = field(default_factory=dict)
     attempts: list[dict[str, Any]] = field(default_factory=list)
 
-    @property
-    def last_status(self) -> int | None:
-        status: int | None = self.attempts[-1]["status"] if self.attempts else None
-        return status
-
     def as_json(self) -> dict[str, Any]:
         return {
             "id": self.id,

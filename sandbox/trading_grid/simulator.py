@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -109,6 +110,7 @@ class TradingGrid:
 
 
 async def _nothing_here(request: Request) -> Response:
+    trace_id = request.headers.get("x-correlation-id") or str(uuid4())
     problem = Problem(404, "unknown_route", f"no {request.method} {request.url.path}")
-    body = problem.as_json(request.url.path, request.headers.get("x-correlation-id", ""))
-    return Reply(404, body, media_type=PROBLEM_TYPE).response({})
+    body = problem.as_json(request.url.path, trace_id)
+    return Reply(404, body, media_type=PROBLEM_TYPE).response({"x-correlation-id": trace_id})

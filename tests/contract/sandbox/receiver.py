@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from tests.contract.sandbox.waiting import until
+from tests.waiting import until
 
 BODY_BYTES_MAX = 1_000_000
 
