@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from sandbox.bigcommerce.answers import Json, Refused
@@ -18,6 +19,7 @@ KINDS: Mapping[str, tuple[type, ...]] = {
     "str": (str,),
     "bool": (bool,),
     "number": (int, float, str),
+    "price": (int, float),
     "list": (list,),
     "object": (dict,),
     "date": (str,),
@@ -26,7 +28,7 @@ KINDS: Mapping[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a body. Lengths are characters, `low`/`high` bound numbers, `nullable`
+    """One field of a body; `number` may come as text, `price` may not. Lengths are characters, `low`/`high` bound numbers, `nullable`
     allows null; `numeric_text` lets a whole number come as a string.
     """
 
@@ -55,12 +57,13 @@ def _wrong_size(field: Field, value: Any) -> str | None:
     return None
 
 
-def _wrong_text(field: Field, value: Any) -> str | None:
-    if field.kind == "number" and isinstance(value, str):
+def _wrong_content(field: Field, value: Any) -> str | None:
+    if field.kind in ("number", "price"):
         try:
-            float(value)
-        except ValueError:
-            return "must be a number"
+            finite = isfinite(float(value))
+        except (ValueError, OverflowError):
+            finite = False
+        return None if finite else "must be a number"
     if field.kind == "date":
         try:
             parse_date(value, "date")
@@ -81,7 +84,7 @@ def problem(field: Field, value: Any) -> str | None:
         return f"must be of type {field.kind}"
     if field.one_of and value not in field.one_of:
         return f"must be one of {sorted(map(str, field.one_of))}"
-    return _wrong_size(field, value) or _wrong_text(field, value)
+    return _wrong_size(field, value) or _wrong_content(field, value)
 
 
 def v2_checked(body: Any, fields: Fields, known: Collection[str] = ()) -> Json:

@@ -209,14 +209,18 @@ def _check_accept(request: Request) -> None:
         raise Refused(406, "None of the media types of the Accept header is supported.")
 
 
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
 def _parsed(request: Request, raw: bytes) -> Any:
     if not raw:
         return None
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != JSON_TYPE:
         raise Refused(415, "Bodies must be sent with Content-Type application/json.")
     try:
-        return json.loads(raw)
-    except ValueError:
+        return json.loads(raw, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
         raise Refused(400, "The body is not valid JSON.") from None
 
 

@@ -16,8 +16,9 @@ INVENTORY = ("store_inventory",)
 LOCATIONS = ("store_locations",)
 ITEMS_MAX = 2_000
 PAGE_ITEMS_MAX = 1_000
-NAMESPACE = UUID("5b7b3a4e-6f0e-5d35-9c5c-3f0a4b1d2e10")
 IDENTITIES = ("sku", "variant_id", "product_id")
+NAMESPACE = UUID("5b7b3a4e-6f0e-5d35-9c5c-3f0a4b1d2e10")
+
 ITEM: Mapping[str, Field] = {
     "location_id": Field("int", required=True, low=1),
     "sku": Field("str", length_min=1, length_max=255),
@@ -25,6 +26,7 @@ ITEM: Mapping[str, Field] = {
     "product_id": Field("int", low=1),
     "quantity": Field("int", required=True, low=-stock.UNITS_MAX, high=stock.UNITS_MAX),
 }
+IDENTITY: Mapping[str, Field] = {name: ITEM[name] for name in IDENTITIES}
 SETTING: Mapping[str, Field] = {
     "identity": Field("object", required=True),
     "safety_stock": Field("int", low=0),
@@ -232,7 +234,9 @@ def put_location_items(call: Call) -> Answer:
         wrong = v3_problems(setting, SETTING) if isinstance(setting, dict) else {"": "no object"}
         if not wrong and len(setting) < 2:
             wrong["settings"] = "at least one setting is required"
-        if not wrong and len(_identity(setting["identity"])) != 1:
+        if not wrong:
+            wrong = v3_problems(setting["identity"], IDENTITY)
+        if not wrong and len(setting["identity"]) != 1:
             wrong["identity"] = f"must be exactly one of {list(IDENTITIES)}"
         if wrong:
             errors = {f"settings.{index}.{name}": text for name, text in wrong.items()}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.bigcommerce import stock
 from sandbox.bigcommerce.answers import Answer, Json, Refused, v2_list, v2_page
-from sandbox.bigcommerce.dates import amount, parse_date, rfc2822
+from sandbox.bigcommerce.dates import amount, money, parse_date, rfc2822
 from sandbox.bigcommerce.fields import Field, v2_checked
 from sandbox.bigcommerce.gate import Call, Endpoint, rows
 from sandbox.bigcommerce.order_edits import ADDRESS_FIELDS, edit_fees, edit_lines
@@ -51,7 +52,7 @@ class Filter:
 
 
 def _int(text: str, name: str) -> int:
-    if not text.lstrip("-").isdigit():
+    if not re.fullmatch(r"-?[0-9]{1,18}", text):
         raise Refused(400, f"The value of '{name}' must be a whole number.")
     return int(text)
 
@@ -211,6 +212,7 @@ def put_order(call: Call) -> Answer:
     status_id = int(body.pop("status_id", order["status_id"]))
     order |= body
     order["customer_id"] = int(order["customer_id"])
+    order["discount_amount"] = money(order["discount_amount"])
     changed(store, order, status_id)
     return Answer(200, order_view(store, order))
 

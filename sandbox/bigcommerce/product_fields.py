@@ -47,17 +47,17 @@ PRODUCT_DEFAULTS: Mapping[str, Any] = {
     "custom_fields": [],
 }
 UNITS = Field("int", low=0)
-PRICE = Field("number", nullable=True)
+PRICE = Field("price", nullable=True)
 PRODUCT_WRITABLE: Mapping[str, Field] = {
     "name": Field("str", length_min=1, length_max=250),
     "type": Field("str", one_of=("physical", "digital")),
     "sku": Field("str", length_max=255),
     "description": Field("str"),
-    "weight": Field("number"),
+    "weight": Field("price"),
     "width": PRICE,
     "depth": PRICE,
     "height": PRICE,
-    "price": Field("number"),
+    "price": Field("price"),
     "cost_price": PRICE,
     "retail_price": PRICE,
     "sale_price": PRICE,

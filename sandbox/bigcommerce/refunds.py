@@ -32,6 +32,10 @@ ITEM: Mapping[str, Field] = {
     "reason": Field("str", length_max=1_000),
     "adjustments": Field("list"),
 }
+ADJUSTMENT: Mapping[str, Field] = {
+    "amount": Field("number", required=True),
+    "description": Field("str"),
+}
 QUOTE: Mapping[str, Field] = {
     "items": Field("list", required=True),
     "tax_adjustment_amount": Field("number"),
@@ -132,8 +136,9 @@ def _priced_line(store: Store, order: Json, item: Json) -> Json:
         raise _invalid("More units than are left to refund.", quantity="exceeds what is left")
     asked = Decimal(line["price_inc_tax"]) * item["quantity"]
     tax = (Decimal(line["price_inc_tax"]) - Decimal(line["price_ex_tax"])) * item["quantity"]
-    for adjustment in item.get("adjustments", []):
-        step = amount(adjustment.get("amount"), "adjustments")
+    for given in item.get("adjustments", []):
+        adjustment = v3_checked(given, ADJUSTMENT)
+        step = amount(adjustment["amount"], "adjustments")
         if step > 0:
             raise _invalid("An adjustment must not be positive.", adjustments="at most 0")
         asked += step
