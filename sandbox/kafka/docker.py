@@ -10,6 +10,7 @@ from sandbox.child import Child, Leash, spawn
 from sandbox.kafka import single_node
 from sandbox.kafka.broker import Broker, UnavailableError, wait_until_it_answers
 from sandbox.kafka.folder import build_folder
+from sandbox.ports import free_port
 
 IMAGE = f"apache/kafka:{single_node.VERSION}"
 DATA = "/tmp/kraft-combined-logs"  # noqa: S108 - inside the container: the image's own default
@@ -82,7 +83,7 @@ class DockerEngine:
     def _create(self) -> None:
         values = single_node.settings(
             port=self.port,
-            controller_port=single_node.free_port(but_not=self.port),
+            controller_port=free_port(but_not=self.port),
             listen_on="0.0.0.0",
             data=DATA,
         )
@@ -128,6 +129,6 @@ def find(_data_dir: Path | None, leash: Leash, port: int | None = None) -> Docke
         _docker("info", "--format", "{{.ServerVersion}}", timeout_s=PROBE_TIMEOUT_S)
     except UnavailableError as error:
         raise UnavailableError("no engine answers") from error
-    port = port or single_node.free_port()
+    port = port or free_port()
     broker = Broker(f"127.0.0.1:{port}", "docker", exactly_once=True, version=single_node.VERSION)
     return DockerEngine(broker, f"gridwire-kafka-{uuid.uuid4().hex[:8]}", port, leash)

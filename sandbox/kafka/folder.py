@@ -1,14 +1,12 @@
-"""Folders of running brokers: claimed by a lock that the kernel frees when its last holder is gone, however it went."""
+"""Folders of local brokers under build/kafka."""
 
-import fcntl
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
 from sandbox.child import PROJECT_ROOT
+from sandbox.claim import LOCK, claim, is_held
 
-LOCK = "lock"
 RUN_PREFIX = "run-"
 
 
@@ -17,29 +15,6 @@ def build_folder() -> Path:
     folder = PROJECT_ROOT / "build" / "kafka"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def claim(folder: Path, *, wait: bool = False) -> int | None:
-    """A file descriptor that holds the folder while it or a child's copy is open; None when another has it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    return lock
-
-
-def is_held(folder: Path) -> bool:
-    """Whether someone holds the folder."""
-    if not (folder / LOCK).exists():
-        return False
-    lock = claim(folder)
-    if lock is None:
-        return True
-    os.close(lock)
-    return False
 
 
 def new_run_folder() -> tuple[Path, int]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.child import Child, Leash, spawn
+from sandbox.claim import claim
 from sandbox.kafka import single_node
 from sandbox.kafka.broker import (
     Broker,
@@ -18,7 +19,8 @@ from sandbox.kafka.broker import (
     UnavailableError,
     wait_until_it_answers,
 )
-from sandbox.kafka.folder import build_folder, claim, new_run_folder
+from sandbox.kafka.folder import build_folder, new_run_folder
+from sandbox.ports import free_port
 
 JAVA_MIN = 17
 POM = Path(__file__).with_name("pom.xml")
@@ -193,10 +195,10 @@ def find(data_dir: Path | None, leash: Leash, port: int | None = None) -> JavaEn
     java, libraries = _find_java(), _libraries()
     folder, lock = _claimed(data_dir)
     try:
-        port = port or single_node.free_port()
+        port = port or free_port()
         values = single_node.settings(
             port=port,
-            controller_port=single_node.free_port(but_not=port),
+            controller_port=free_port(but_not=port),
             listen_on="127.0.0.1",
             data=str(folder / "data"),
         )

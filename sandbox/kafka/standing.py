@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from sandbox.kafka import docker, external, single_node
+from sandbox.claim import claim, is_held
+from sandbox.kafka import docker, external
 from sandbox.kafka.broker import (
     ALL_KINDS,
     Broker,
@@ -21,7 +22,8 @@ from sandbox.kafka.broker import (
     UnavailableError,
 )
 from sandbox.kafka.find import launch
-from sandbox.kafka.folder import build_folder, claim, is_held
+from sandbox.kafka.folder import build_folder
+from sandbox.ports import is_free
 
 PREFERRED_PORT = 19_092  # stable over down and up, so that an exported KAFKA_BOOTSTRAP stays right
 STOP_TIMEOUT_S = 30.0
@@ -56,7 +58,7 @@ def up(*, allow: Collection[Kind] = ALL_KINDS) -> Broker:
 
 
 def _start(allow: Collection[Kind]) -> Broker:
-    port = PREFERRED_PORT if single_node.is_free(PREFERRED_PORT) else None
+    port = PREFERRED_PORT if is_free(PREFERRED_PORT) else None
     running = launch(_data("java"), allow, "none", port)
     folder = running.let_go()
     if running.broker.kind != "external":
