@@ -1,17 +1,25 @@
 """Reading platforms' JSON: typed shapes, times, and vendor texts that are fit for a reason."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any, TypeVar
 
 import msgspec
 
-from connectors.kit.connector import MalformedError
+from connectors.kit.connector import (
+    MalformedError,
+    Misconfigured,
+    Rejected,
+    Request,
+    Verdict,
+)
 
 S = TypeVar("S")
 TEXT_CHARS_MAX = 200
+ECHO_CHARS_MIN = 3  # shorter values stand in any text by chance
 # What may be personal in a vendor's error text: quoted values, addresses, and words with digits.
 PERSONAL = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\S+@\S+|\+?\S*\d{3,}\S*")
 
@@ -82,7 +90,32 @@ def whole(text: str | None) -> int | None:
     return None if value is None else int(value)
 
 
-def vendor_text(text: Any) -> str:
-    """A vendor's error text for a reason: one line, bounded, without what may be personal."""
-    line = " ".join(str(text).split())
+def vendor_text(said: Any, request: Request) -> str:
+    """A vendor's error text for a reason: one line, bounded, without what may be personal.
+
+    Whatever of the request's own values it repeats is taken out, too: a vendor can echo little else.
+    """
+    line = " ".join(str(said).split())
+    for value in sorted(set(_values(request.json)), key=len, reverse=True):
+        if len(value) >= ECHO_CHARS_MIN:
+            line = line.replace(value, "…")
     return PERSONAL.sub("…", line)[:TEXT_CHARS_MAX]
+
+
+def _values(node: Any) -> Iterator[str]:
+    """Every string below `node`; names of fields are no values."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, Mapping):
+        for value in node.values():
+            yield from _values(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from _values(value)
+
+
+def detailed(verdict: Verdict, request: Request, said: Any) -> Verdict:
+    """A refusal with what the vendor said about it, if anything."""
+    if not isinstance(verdict, Rejected | Misconfigured) or not said:
+        return verdict
+    return replace(verdict, reason=f"{verdict.reason}: {vendor_text(said, request)}")

@@ -1,0 +1,291 @@
+"""How BigCommerce's changes reach gridwire: thin webhooks, what completes them, and two polls."""
+
+from collections.abc import Generator, Iterator
+
+import msgspec
+
+from connectors.bigcommerce import hooks, verdicts, wire
+from connectors.bigcommerce.paging import (
+    PAGE,
+    Steps,
+    Window,
+    following,
+    listed,
+    one,
+    rows_of,
+    window,
+)
+from connectors.bigcommerce.settings import BigCommerceSettings
+from connectors.bigcommerce.shapes import (
+    AddressJson,
+    BrandJson,
+    ItemJson,
+    LineJson,
+    MessageJson,
+    OrderJson,
+    ProductJson,
+    TransactionJson,
+)
+from connectors.kit.auth import HeaderToken
+from connectors.kit.connector import (
+    Delivery,
+    Fetched,
+    Intake,
+    MalformedError,
+    NotThereError,
+    Page,
+    Platform,
+    Poll,
+    Request,
+    Response,
+    Route,
+    Source,
+)
+from connectors.kit.reading import mail_date_s, read
+from connectors.kit.signatures import SecretHeader, StandardWebhooks
+from gridwire.records import BigCommerceOrder, BigCommerceProduct, Notice
+from gridwire.settings import Secret, SettingsError
+from gridwire.topics import (
+    BIGCOMMERCE_NOTICES,
+    BIGCOMMERCE_ORDER_MESSAGES,
+    BIGCOMMERCE_ORDERS,
+    BIGCOMMERCE_PRODUCTS,
+    BIGCOMMERCE_TRANSACTIONS,
+)
+
+HOOK_BODY_BYTES_MAX = 100_000
+ORDERS_PAGE = 20  # each order costs two more calls
+DAY_S = 86_400
+PARTS = {"include": "variants,custom_fields"}
+Broken = list[tuple[bytes, str]]
+PageSteps = Generator[Request, Response, Page]
+FetchSteps = Generator[Request, Response, Fetched]
+
+
+def platform(settings: BigCommerceSettings) -> Platform:
+    """The store's management API."""
+    return Platform(
+        name="bigcommerce",
+        base_url=f"{settings.api_url.rstrip('/')}/stores/{settings.store_hash}",
+        auth=HeaderToken("x-auth-token", settings.access_token),
+        verdict=verdicts.judge(settings.write_pause_s),
+        rate=verdicts.rate,
+        requests_per_s=settings.requests_per_s,
+        concurrency=settings.concurrency,
+        headers={"accept": "application/json"},  # without it V2 may answer XML
+    )
+
+
+def source(settings: BigCommerceSettings) -> Source:
+    """Raises SettingsError where settings do not fit one another."""
+    _check(settings)
+    reader = Reader(settings)
+    return Source(
+        platform=platform(settings),
+        routes=(route(settings),),
+        notices=BIGCOMMERCE_NOTICES,
+        fetches={
+            hooks.ORDER: reader.fetch_order,
+            hooks.MESSAGE: reader.fetch_message,
+            hooks.TRANSACTION: reader.fetch_transaction,
+            hooks.PRODUCT: reader.fetch_product,
+            hooks.INVENTORY: reader.fetch_product,
+        },
+        polls=(
+            Poll("bigcommerce.orders", settings.orders_poll_s, reader.poll_orders),
+            Poll("bigcommerce.products", settings.products_poll_s, reader.poll_products),
+        ),
+    )
+
+
+def _check(settings: BigCommerceSettings) -> None:
+    problems = []
+    if "{customer_id}" not in settings.customer_ref:
+        problems.append(
+            "BIGCOMMERCE_CUSTOMER_REF lacks {customer_id}: set it to e.g. bc-{customer_id}"
+        )
+    if settings.require_signature and settings.client_secret is None:
+        problems.append(
+            "BIGCOMMERCE_REQUIRE_SIGNATURE needs BIGCOMMERCE_CLIENT_SECRET: set that, too"
+        )
+    if problems:
+        raise SettingsError(problems)
+
+
+def route(settings: BigCommerceSettings) -> Route:
+    """POST /bigcommerce/hooks: the secret header always, a signature wherever there is one."""
+
+    def read_hook(delivery: Delivery) -> Intake:
+        return hooks.intake(delivery, settings.store_hash)
+
+    secrets = (settings.hook_secret, settings.hook_secret_previous)
+    verify: tuple[SecretHeader | StandardWebhooks, ...] = (
+        SecretHeader(settings.hook_header.lower(), tuple(s for s in secrets if s is not None)),
+    )
+    if settings.client_secret is not None:
+        key = signing_key(settings.client_secret)
+        verify += (StandardWebhooks((key,), required=settings.require_signature),)
+    return Route(
+        name="bigcommerce.hooks",
+        path="/bigcommerce/hooks",
+        verify=verify,
+        read=read_hook,
+        body_bytes_max=HOOK_BODY_BYTES_MAX,
+    )
+
+
+def signing_key(client_secret: Secret) -> bytes:
+    """The key of BigCommerce's signatures: the secret's own bytes.
+
+    BigCommerce has one give base64(client_secret) to a Standard Webhooks library, which decodes it.
+    """
+    return client_secret.reveal().encode()
+
+
+class Reader:
+    """Reads objects of the store: for notices and for polls alike."""
+
+    def __init__(self, settings: BigCommerceSettings) -> None:
+        self._settings = settings
+
+    # ---- orders ----------------------------------------------------------------------------------
+    def fetch_order(self, notice: Notice) -> FetchSteps:
+        """The order of a notice. Raises NotThereError, MalformedError."""
+        found = yield from one(f"/v2/orders/{notice.resource_id}", {}, OrderJson, "order")
+        record = yield from self._order(found, wire.caused_by(notice))
+        return ((BIGCOMMERCE_ORDERS, record),)
+
+    def _order(self, found: OrderJson, cause: wire.Cause) -> Steps[BigCommerceOrder]:
+        path = f"/v2/orders/{found.id}"
+        lines = yield from listed(f"{path}/products", {}, LineJson, "order.products")
+        where = "order.shipping_addresses"
+        addresses = yield from listed(f"{path}/shipping_addresses", {}, AddressJson, where)
+        return wire.order(found, lines, addresses, cause, self._settings)
+
+    def fetch_message(self, notice: Notice) -> FetchSteps:
+        """A message on an order. Raises NotThereError, MalformedError."""
+        order_id, wanted = notice.detail["order_id"], notice.resource_id
+        query = {"min_id": wanted, "max_id": wanted}
+        found = yield from listed(f"/v2/orders/{order_id}/messages", query, MessageJson, "message")
+        for message in found:
+            if str(message.id) == wanted:
+                record = wire.message(message, order_id, wire.caused_by(notice))
+                return ((BIGCOMMERCE_ORDER_MESSAGES, record),)
+        raise NotThereError("message: not in the order's list")
+
+    def fetch_transaction(self, notice: Notice) -> FetchSteps:
+        """A payment transaction. Raises NotThereError, MalformedError."""
+        order_id = notice.detail["order_id"]
+        path = f"/v3/orders/{order_id}/transactions"
+        found = yield from listed(path, {}, TransactionJson, "transaction")
+        for transaction in found:
+            if str(transaction.id) == notice.resource_id:
+                record = wire.transaction(transaction, order_id, notice)
+                return ((BIGCOMMERCE_TRANSACTIONS, record),)
+        raise NotThereError("transaction: not in the order's list")
+
+    def poll_orders(self, cursor: str | None, now_ms: int) -> PageSteps:
+        """One page of changed orders. Raises MalformedError."""
+        first_s = now_ms // 1000 - self._settings.backfill_days * DAY_S
+        at = self._window(cursor, now_ms, first_s)
+        query = {
+            "min_date_modified": at.since,
+            "max_date_modified": at.until,
+            "sort": "date_modified:asc",
+            "page": str(at.page),
+            "limit": str(ORDERS_PAGE),
+        }
+        response = yield Request("GET", "/v2/orders", query)
+        rows = rows_of(response, "orders")
+        records, broken, last_s = [], Broken(), None
+        for row in rows:
+            try:
+                found = read(row, OrderJson, "order")
+                last_s = mail_date_s(found.date_modified, "order.date_modified")
+                record = yield from self._order(found, wire.POLLED)
+                records.append((BIGCOMMERCE_ORDERS, record))
+            except (MalformedError, NotThereError) as error:
+                broken.append((msgspec.json.encode(row), str(error)))
+        after = following(at, len(rows), ORDERS_PAGE, last_s)
+        return Page(tuple(records), after.encoded(), not after.done, tuple(broken))
+
+    def _window(self, cursor: str | None, now_ms: int, first_since_s: int) -> Window:
+        overlap_s = self._settings.poll_overlap_s
+        return window(cursor, now_ms, first_since_s=max(0, first_since_s), overlap_s=overlap_s)
+
+    # ---- products --------------------------------------------------------------------------------
+    def fetch_product(self, notice: Notice) -> FetchSteps:
+        """The product of a notice, a record per sku; what is gone, as deleted.
+
+        Raises NotThereError (only where the product was just created), MalformedError.
+        """
+        reading = wire.Reading(notice.event_id, notice.occurred_at // 1000, wire.caused_by(notice))
+        path, product_id = f"/v3/catalog/products/{notice.resource_id}", int(notice.resource_id)
+        try:
+            found = yield from one(path, PARTS, ProductJson, "product")
+        except NotThereError:
+            if notice.event_type.endswith("/created"):
+                raise
+            return ((BIGCOMMERCE_PRODUCTS, wire.deleted(product_id, None, reading)),)
+        records = yield from self._products([found], reading)
+        if notice.event_type == "store/sku/deleted" and "variant_id" in notice.detail:
+            variant_id = int(notice.detail["variant_id"])
+            records.append(wire.deleted(product_id, variant_id, reading))
+        return tuple((BIGCOMMERCE_PRODUCTS, record) for record in records)
+
+    def _products(
+        self, found: list[ProductJson], reading: wire.Reading
+    ) -> Steps[list[BigCommerceProduct]]:
+        """Records of all skus, with their brands and stock."""
+        if not found:
+            return []
+        brand_ids = ",".join(
+            sorted({str(product.brand_id) for product in found if product.brand_id})
+        )
+        names: dict[int, str] = {}
+        if brand_ids:
+            query = {"id:in": brand_ids}
+            brands = yield from listed("/v3/catalog/brands", query, BrandJson, "brands")
+            names = {brand.id: brand.name for brand in brands}
+        query = {"product_id:in": ",".join(str(product.id) for product in found)}
+        stock = yield from listed("/v3/inventory/items", query, ItemJson, "inventory")
+        return list(self._records(found, names, stock, reading))
+
+    def _records(
+        self,
+        found: list[ProductJson],
+        brands: dict[int, str],
+        stock: list[ItemJson],
+        reading: wire.Reading,
+    ) -> Iterator[BigCommerceProduct]:
+        for product in found:
+            brand = brands.get(product.brand_id or 0)
+            yield from wire.products(product, brand, stock, reading, self._settings)
+
+    def poll_products(self, cursor: str | None, now_ms: int) -> PageSteps:
+        """One page of changed products; all of them at first. Raises MalformedError."""
+        at = self._window(cursor, now_ms, 0)
+        query = {
+            **PARTS,
+            "date_modified:min": at.since,
+            "date_modified:max": at.until,
+            "sort": "date_modified",
+            "direction": "asc",
+            "page": str(at.page),
+            "limit": str(PAGE),
+        }
+        response = yield Request("GET", "/v3/catalog/products", query)
+        rows = rows_of(response, "products")
+        found, broken, last_s = [], Broken(), None
+        for row in rows:
+            try:
+                product = read(row, ProductJson, "product")
+                last_s = wire.modified_s(product)
+                found.append(product)
+            except MalformedError as error:
+                broken.append((msgspec.json.encode(row), str(error)))
+        reading = wire.Reading(f"poll/{at.until_s}", at.until_s, wire.POLLED)
+        records = yield from self._products(found, reading)
+        after = following(at, len(rows), PAGE, last_s)
+        produced = tuple((BIGCOMMERCE_PRODUCTS, record) for record in records)
+        return Page(produced, after.encoded(), not after.done, tuple(broken))

@@ -1,0 +1,101 @@
+"""What Braze's answers mean. "success" there is "accepted", a `notice` is "accepted, and nothing done"."""
+
+from typing import Any
+
+from connectors.kit.connector import (
+    Delivered,
+    Misconfigured,
+    RateAdvice,
+    Rejected,
+    Request,
+    Response,
+    Transient,
+    Verdict,
+)
+from connectors.kit.reading import detailed, number, whole
+from connectors.kit.verdicts import VerdictTable, When, epoch_s, first, on, retry_after
+
+TRANSACTIONAL = "/transactional/v1/campaigns/"
+EXPORT_IDS, TRACK = "/users/export/ids", "/users/track"
+TRIGGER, GROUP_STATUS = "/campaigns/trigger/send", "/subscription/status/get"
+SUCCESS = range(200, 300)
+# Braze's words for an external_send_id that it has already taken.
+ALREADY_QUEUED = "external reference has been queued"
+
+
+def _already_queued(response: Response) -> bool:
+    return ALREADY_QUEUED in str(said(response)).lower()
+
+
+def _says(name: str) -> When:
+    """The body has a `name` that is not empty."""
+
+    def when(response: Response) -> bool:
+        body = response.json()
+        return isinstance(body, dict) and bool(body.get(name))
+
+    return when
+
+
+def _advice(response: Response, now_s: float) -> float | None:
+    """The reset header stands on every answer; it is advice on a 429 alone."""
+    if response.status == 429:
+        return first(epoch_s("x-ratelimit-reset"), retry_after)(response, now_s)
+    return retry_after(response, now_s)
+
+
+RULES = (
+    on(
+        SUCCESS,
+        then=Rejected("campaign or canvas is paused, stopped or archived: resume it, then replay"),
+        when=_says("notice"),
+    ),
+    on(SUCCESS, then=Rejected("braze refused the item"), when=_says("errors")),
+    on(400, then=Delivered(), when=_already_queued),
+    on(400, then=Rejected("braze refused the request")),
+    on(401, then=Misconfigured("BRAZE_API_KEY is not valid at BRAZE_BASE_URL")),
+    on(403, then=Misconfigured("BRAZE_API_KEY lacks a permission, or our address is not allowed")),
+    on(413, then=Rejected("the request is larger than Braze takes")),
+)
+BY_URL = VerdictTable(
+    (*RULES, on(404, then=Misconfigured("no such endpoint: check BRAZE_BASE_URL"))), _advice
+)
+BY_ID = VerdictTable((*RULES, on(404, then=Rejected("braze knows no such campaign"))), _advice)
+
+
+def said(response: Response) -> Any:
+    """What Braze says about a refusal: its notice, its first error, its message."""
+    body = response.json()
+    if not isinstance(body, dict):
+        return None
+    errors = body.get("errors")
+    first_error = errors[0] if isinstance(errors, list) and errors else errors
+    return body.get("notice") or first_error or body.get("message")
+
+
+def verdict(request: Request, response: Response) -> Verdict:
+    """The verdict on one answer; a refusal says why in Braze's words, without personal data."""
+    table = BY_ID if request.path.startswith(TRANSACTIONAL) else BY_URL
+    return detailed(table(request, response), request, said(response))
+
+
+def rate(response: Response, now_s: float) -> RateAdvice | None:
+    """The budget of the endpoint that answered; `x-ratelimit-reset` is in epoch seconds."""
+    reset = number(response.headers.get("x-ratelimit-reset"))
+    if reset is None:
+        return None
+    return RateAdvice(
+        limit=whole(response.headers.get("x-ratelimit-limit")),
+        remaining=whole(response.headers.get("x-ratelimit-remaining")),
+        reset_s=max(0.0, reset - now_s),
+    )
+
+
+def budget(request: Request) -> str:
+    """Braze limits each endpoint by itself."""
+    return "transactional" if request.path.startswith(TRANSACTIONAL) else request.path
+
+
+def unanswered(what: str) -> Transient:
+    """A success without the content that was asked for (Braze under maintenance only queues)."""
+    return Transient(f"{what}: Braze accepted the call without an answer to it")
