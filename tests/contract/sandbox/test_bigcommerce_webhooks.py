@@ -13,7 +13,7 @@ import pytest
 
 from tests.contract.sandbox.bigcommerce_store import SECRET, STRANGER, Shop
 from tests.contract.sandbox.receiver import Received, Receiver
-from tests.contract.sandbox.waiting import until
+from tests.waiting import until
 
 ALL = ("order", "shipment", "product", "sku", "customer", "metafield")
 ATTEMPTS = 12
