@@ -23,6 +23,8 @@ POLL_S = 0.02
 LOG_TAIL_BYTES = 4_000
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
+# A process object that is dropped while its process runs is complained about.
+_LET_GO: "list[subprocess.Popen[bytes]]" = []
 # The kernel ties a child to the *thread* that made it: this one lives as long as the process does.
 _SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 
@@ -67,6 +69,10 @@ class Child:
         self.process.kill()
         self.process.wait(KILL_TIMEOUT_S)
         self._close()
+
+    def let_go(self) -> None:
+        """Leave it running when we end; until then it is reaped should it end first."""
+        _LET_GO.append(self.process)
 
     def _close(self) -> None:
         if self.process.stdin is not None:

@@ -70,6 +70,9 @@ class Engine(Protocol):
     @property
     def container(self) -> str | None: ...
 
+    @property
+    def folder(self) -> Path | None: ...
+
     def start(self) -> None:
         """Start it, or start it again with its port and data; returns when it answers."""
 
@@ -82,8 +85,8 @@ class Engine(Protocol):
     def release(self) -> None:
         """Give back what `stop` leaves for another `start`: data that is nobody's, locks."""
 
-    def let_go(self) -> Path | None:
-        """Leave it running without us; its folder, locked for as long as it runs, if it has one."""
+    def let_go(self) -> None:
+        """Leave it running without us."""
 
 
 class RunningBroker:
@@ -103,6 +106,16 @@ class RunningBroker:
     def pid(self) -> int | None:
         """The broker's process, when it is a child of ours."""
         return self._engine.pid
+
+    @property
+    def container(self) -> str | None:
+        """The broker's container, when it is in one."""
+        return self._engine.container
+
+    @property
+    def folder(self) -> Path | None:
+        """Its settings, data and log, when they are on this machine; locked for as long as it runs."""
+        return self._engine.folder
 
     @property
     def choice(self) -> str:
@@ -132,15 +145,10 @@ class RunningBroker:
             self._engine.stop()
         self._engine.start()
 
-    def let_go(self) -> Path | None:
-        """Leave it running: from now on nothing here stops it. Returns the folder it holds, if any."""
+    def let_go(self) -> None:
+        """Leave it running: from now on nothing here stops it."""
         self._released = True
-        return self._engine.let_go()
-
-    @property
-    def container(self) -> str | None:
-        """The broker's container, when it is in one."""
-        return self._engine.container
+        self._engine.let_go()
 
     def __enter__(self) -> Self:
         return self

@@ -63,6 +63,7 @@ class DockerEngine:
     created: bool = False
     remover: Child | None = None
     pid: int | None = None
+    folder: Path | None = None
 
     @property
     def alive(self) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from sandbox.kafka.broker import Broker, KafkaStartError, NotOursError, UnavailableError, answers
 
@@ -15,6 +16,7 @@ class ExternalEngine:
     broker: Broker
     pid: int | None = None
     container: str | None = None
+    folder: Path | None = None
 
     @property
     def alive(self) -> bool:

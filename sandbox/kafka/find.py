@@ -1,6 +1,6 @@
 """Which Kafka it is: the first way that is open, in the fixed order, with the reasons against those before it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 
 from sandbox.child import Leash
@@ -15,7 +15,7 @@ from sandbox.kafka.broker import (
 )
 
 
-def start(data_dir: Path | None = None, *, allow: Collection[Kind] = ALL_KINDS) -> RunningBroker:
+def start(data_dir: Path | None = None, *, allow: tuple[Kind, ...] = ALL_KINDS) -> RunningBroker:
     """Find or start a Kafka and return when it answers; use it as a context manager.
 
     `data_dir` keeps a Java broker's data after the end; without it the data is removed. Raises NoKafkaError when no
@@ -25,7 +25,7 @@ def start(data_dir: Path | None = None, *, allow: Collection[Kind] = ALL_KINDS) 
 
 
 def launch(
-    data_dir: Path | None, allow: Collection[Kind], leash: Leash, port: int | None = None
+    data_dir: Path | None, allow: tuple[Kind, ...], leash: Leash, port: int | None = None
 ) -> RunningBroker:
     """`start`, with a chosen leash and, where the broker lets us, a chosen port."""
     ways: dict[Kind, Callable[[], Engine]] = {

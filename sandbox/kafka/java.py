@@ -98,10 +98,11 @@ class JavaEngine:
         if self.disposable:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def let_go(self) -> Path:
+    def let_go(self) -> None:
         """The process holds the folder's lock on its own."""
+        if self.child is not None:
+            self.child.let_go()
         os.close(self.lock)
-        return self.folder
 
 
 def _find_java() -> Path:

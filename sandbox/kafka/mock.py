@@ -96,10 +96,11 @@ class MockEngine:
         os.close(self.lock)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def let_go(self) -> Path:
+    def let_go(self) -> None:
         """The process holds the folder's lock on its own."""
+        if self.child is not None:
+            self.child.let_go()
         os.close(self.lock)
-        return self.folder
 
 
 def find(leash: Leash) -> MockEngine:

@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -47,7 +46,7 @@ def _data(kind: Kind) -> Path:
     return build_folder() / f"standing-{kind}"
 
 
-def up(*, allow: Collection[Kind] = ALL_KINDS) -> Broker:
+def up(*, allow: tuple[Kind, ...] = ALL_KINDS) -> Broker:
     """The standing Kafka, started if it does not run. Raises NoKafkaError or KafkaStartError."""
     lock = claim(build_folder() / "standing-lock", wait=True)
     try:
@@ -57,12 +56,12 @@ def up(*, allow: Collection[Kind] = ALL_KINDS) -> Broker:
             os.close(lock)
 
 
-def _start(allow: Collection[Kind]) -> Broker:
+def _start(allow: tuple[Kind, ...]) -> Broker:
     port = PREFERRED_PORT if is_free(PREFERRED_PORT) else None
     running = launch(_data("java"), allow, "none", port)
-    folder = running.let_go()
+    running.let_go()
     if running.broker.kind != "external":
-        data = str(folder) if folder is not None else None
+        data = str(running.folder) if running.folder is not None else None
         standing = Standing(running.broker, running.pid, running.container, data)
         _file().write_bytes(msgspec.json.encode(standing))
     return running.broker
