@@ -18,7 +18,7 @@ PROBE_TIMEOUT_S = 10
 COMMAND_TIMEOUT_S = 60
 PULL_TIMEOUT_S = 600  # `docker run` fetches the image when it is not there
 # A container outlives the process that asked for it. This child of ours removes it when our end of the pipe is gone.
-REMOVE_WHEN_PARENT_IS_GONE = 'cat >/dev/null; exec docker rm --force --volumes "$0"'
+REMOVE_WHEN_PARENT_IS_GONE = 'while read -r _; do :; done; exec docker rm --force --volumes "$0"'
 
 
 def _docker(*arguments: str, timeout_s: float = COMMAND_TIMEOUT_S) -> str:
@@ -100,7 +100,7 @@ class DockerEngine:
 
     def _watch(self) -> None:
         if self.leash != "none":
-            command = ["sh", "-c", REMOVE_WHEN_PARENT_IS_GONE, self.container]
+            command = ["/bin/sh", "-c", REMOVE_WHEN_PARENT_IS_GONE, self.container]
             self.remover = spawn(command, log=build_folder() / "docker.log", leash="pipe")
 
     def stop(self) -> None:
