@@ -141,9 +141,8 @@ def create_topics(settings: KafkaSettings, changelogs: list[str]) -> list[str]:
     missing = [topic for topic in wanted if topic.topic not in present]
     if not missing:
         return []
-    futures = AdminClient(client_config(settings)).create_topics(
-        missing, operation_timeout=ADMIN_TIMEOUT_S
-    )
+    admin = AdminClient(client_config(settings))  # must outlive its futures
+    futures = admin.create_topics(missing, operation_timeout=ADMIN_TIMEOUT_S)
     for future in futures.values():
         try:
             future.result()

@@ -175,6 +175,27 @@ FLOW_RECORDS_EMITTED = Counter(
     "Records that a leg has written.",
     ["flow", "leg", "topic"],
 )
+FLOW_RECORDS_PROCESSED = Counter(
+    "gridwire_flow_records_processed_total",
+    "Records that led to at least one output at once.",
+    ["flow", "leg"],
+)
+FLOW_RECORDS_KEPT = Counter(
+    "gridwire_flow_records_kept_total",
+    "Records that changed a state and led to no output yet.",
+    ["flow", "leg"],
+)
+FLOW_RECORDS_WITHHELD = Counter(
+    "gridwire_flow_records_withheld_total",
+    "Commands that were not given because their cause lies before go-live.",
+    ["flow", "leg"],
+)
+FLOW_TIMERS = Counter("gridwire_flow_timers_total", "Durable timers that fired.", ["flow", "leg"])
+DUPLICATES = Counter(
+    "gridwire_duplicate_records_total",
+    "Records of a source topic whose event id was seen before: dropped.",
+    ["topic"],
+)
 FLOW_RECORDS_FILTERED = Counter(
     "gridwire_flow_records_filtered_total",
     "Records that ended in a leg on purpose.",

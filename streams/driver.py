@@ -37,7 +37,7 @@ class LocalRegistry(Registry):
         self._parsed: list[Any] = []
         self._known: dict[str, int] = {}
 
-    def id_of(self, subject: str, schema: str) -> int:
+    def id_of(self, subject: str, schema: str) -> int:  # noqa: ARG002 -- ids are per schema here
         if schema not in self._known:
             self._parsed.append(parse(schema))
             self._known[schema] = len(self._parsed)

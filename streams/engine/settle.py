@@ -42,6 +42,7 @@ class Out:
     value: bytes
     occurred_at: int
     trace_id: str
+    label: str  # flow id/leg that writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,9 @@ class _Call:
         value = self.settler.codec.of(topic).encode(record)
         if len(value) > limits.output_bytes_max:
             raise OutputError("output too large")
-        self.settled.outs.append(Out(topic.name, key, value, record.occurred_at, record.trace_id))
+        self.settled.outs.append(
+            Out(topic.name, key, value, record.occurred_at, record.trace_id, self.bound.label)
+        )
 
     def _change(self, effect: Effect) -> None:
         if not isinstance(self.bound.leg, Fold):

@@ -1,0 +1,326 @@
+"""The tasks of a worker and what a round does with them. Knows Kafka only as messages in and writes out.
+
+Everything here runs either in the event loop while no consume is under way, or in a rebalance callback while the event
+loop waits for that consume: never both at once, so there are no locks.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import KafkaError, Message
+
+from gridwire import dead_letters, metrics
+from gridwire.codec import Codec, CodecError
+from gridwire.settings import KafkaSettings
+from gridwire.topics import DEAD_LETTER_STREAMS
+from streams.engine.plan import Plan
+from streams.engine.references import References
+from streams.engine.settle import Limits
+from streams.engine.task import Dead, Outbox, Task
+from streams.runtime.broker import TP, FatalError, Single, Write
+from streams.runtime.references import ReferenceReader
+from streams.runtime.restore import restore
+
+log = logging.getLogger(__name__)
+
+REFERENCE_UPDATES_MAX = 10_000  # per round
+
+
+@dataclass(slots=True)
+class Batch:
+    """The messages of one topic partition in one round. `done` is called by the agent that handled it."""
+
+    topic: str
+    partition: int
+    messages: list[Message]
+    done: Callable[["Batch"], None]
+    error: Exception | None = None
+
+
+@dataclass(slots=True)
+class Pending:
+    """What has been produced but not committed: it counts when it is."""
+
+    positions: dict[TP, int] = field(default_factory=dict)
+    counts: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    emitted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    dead: list[Dead] = field(default_factory=list)
+    oldest_ms: dict[str, int] = field(
+        default_factory=dict
+    )  # topic → timestamp of its first message
+
+
+class Progress:
+    """How far each partition has been read, and what time it is for its timers.
+
+    Timers must not run ahead of input that waits: after a pause they would close windows whose events are still to
+    come. So a partition's time is the wall clock once all its inputs are read to their end, and otherwise the
+    timestamp of the last message read from the input that is furthest behind.
+    """
+
+    def __init__(self) -> None:
+        self._last_ms: dict[TP, int] = {}
+        self._at_end: dict[TP, bool] = {}
+
+    def assigned(self, partitions: Sequence[TP]) -> None:
+        for tp in partitions:
+            self._last_ms[tp], self._at_end[tp] = 0, False
+
+    def revoked(self, partitions: Sequence[TP]) -> None:
+        for tp in partitions:
+            self._last_ms.pop(tp, None)
+            self._at_end.pop(tp, None)
+
+    def read(self, tp: TP, timestamp_ms: int) -> None:
+        self._last_ms[tp], self._at_end[tp] = timestamp_ms, False
+
+    def end(self, tp: TP) -> None:
+        if tp in self._at_end:
+            self._at_end[tp] = True
+
+    def time_ms(self, partition: int, wall_ms: int) -> int:
+        behind = [
+            self._last_ms[tp] for tp, end in self._at_end.items() if tp[1] == partition and not end
+        ]
+        return min([wall_ms, *behind])
+
+
+class Rounds:
+    """All tasks of this worker."""
+
+    def __init__(
+        self, settings: KafkaSettings, plan: Plan, codec: Codec, limits: Limits, group: str
+    ) -> None:
+        self.plan = plan
+        self.tasks: dict[int, Task] = {}
+        self.pending = Pending()
+        self.progress = Progress()
+        self.references = References(plan.references, codec)
+        self.reader = ReferenceReader(settings, plan)
+        self.skip: dict[
+            tuple[str, int, int], str
+        ] = {}  # poison: (topic, partition, offset) → reason
+        self._settings = settings
+        self._codec = codec
+        self._limits = limits
+        self._group = group
+        self._owned: set[TP] = set()
+
+    # -- partitions -------------------------------------------------------------------------------------
+    def assigned(self, partitions: Sequence[TP]) -> None:
+        """New tasks, restored. Raises RestoreError."""
+        metrics.REBALANCES.labels(self._group, "assigned").inc()
+        self._owned.update(partitions)
+        self.progress.assigned(partitions)
+        new = sorted({p for _, p in partitions} - self.tasks.keys())
+        if not new:
+            return
+        started = time.monotonic()
+        for partition in new:
+            self.tasks[partition] = Task(
+                self.plan, partition, self._codec, self.references, self._limits
+            )
+        restore(self._settings, self.plan.stores, new, self._restored_row)
+        for partition in new:
+            self.tasks[partition].restored()
+        metrics.RESTORE_DURATION.labels("all").set(time.monotonic() - started)
+
+    def _restored_row(self, store: str, partition: int, key: str, value: bytes | None) -> None:
+        self.tasks[partition].state.stores[store].restore(key, value)
+
+    def revoked(self, partitions: Sequence[TP], event: str) -> None:
+        """Forgets partitions; what was theirs is committed or aborted already."""
+        metrics.REBALANCES.labels(self._group, event).inc()
+        self._owned.difference_update(partitions)
+        self.progress.revoked(partitions)
+        left = {p for _, p in self._owned}
+        for partition in list(self.tasks):
+            if partition not in left:
+                del self.tasks[partition]
+
+    # -- in ---------------------------------------------------------------------------------------------
+    def batches(self, messages: Sequence[Message], done: Callable[[Batch], None]) -> list[Batch]:
+        """Messages by topic partition; end-of-partition marks are noted."""
+        found: dict[TP, Batch] = {}
+        for message in messages:
+            tp = (message.topic() or "", message.partition() or 0)
+            error = message.error()
+            if error is not None:
+                if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 -- that is its public name
+                    self.progress.end(tp)
+                continue
+            self.progress.read(tp, int(message.timestamp()[1]))
+            batch = found.get(tp)
+            if batch is None:
+                batch = found[tp] = Batch(tp[0], tp[1], [], done)
+            batch.messages.append(message)
+        return list(found.values())
+
+    def refresh(self, wall_ms: int) -> None:
+        """Takes over reference rows that came since the last round. Raises FatalError where nobody reads them."""
+        if self.reader.error is not None:
+            raise FatalError(
+                f"reference tables cannot be read ({type(self.reader.error).__name__})"
+            )
+        for update in self.reader.take(REFERENCE_UPDATES_MAX):
+            try:
+                changed = self.references.by_name[update.table].apply(update.key, update.value)
+            except (
+                CodecError
+            ) as error:  # the older row stays: a table must not lose a partner to a bad message
+                why = {"table": update.table, "reason": error.reason}
+                log.error("reference row not readable", extra=why)  # noqa: TRY400 -- its text is enough
+                continue
+            if changed:
+                for partition, task in self.tasks.items():
+                    now_ms = self.progress.time_ms(partition, wall_ms)
+                    task.row_arrived(update.table, update.key, now_ms)
+
+    def handle(self, batch: Batch) -> None:
+        """Runs all legs over one batch: called by an agent. Never raises; a failure stands in the batch."""
+        try:
+            self._handle(batch)
+        except Exception as error:  # noqa: BLE001 -- no exception leaves an agent: the round is aborted for it
+            batch.error = error
+        batch.done(batch)
+
+    def _handle(self, batch: Batch) -> None:
+        tp = (batch.topic, batch.partition)
+        last = batch.messages[-1]
+        messages: Sequence[Message] = batch.messages
+        task = self.tasks[batch.partition]
+        if self.skip:
+            messages = self._without_poison(task, batch)
+        wall_ms = time.time_ns() // 1_000_000
+        if messages:
+            task.process(self.plan.topics[batch.topic], messages, wall_ms)  # type: ignore[arg-type]
+        self.pending.positions[tp] = (last.offset() or 0) + 1
+        first_ms = int(batch.messages[0].timestamp()[1])
+        self.pending.oldest_ms[batch.topic] = min(
+            first_ms, self.pending.oldest_ms.get(batch.topic, first_ms)
+        )
+        metrics.BATCH_RECORDS.labels(self._group).observe(len(batch.messages))
+
+    def _without_poison(self, task: Task, batch: Batch) -> list[Message]:
+        """Records that a round cannot get past become dead letters without being processed."""
+        kept = []
+        for message in batch.messages:
+            reason = self.skip.get((batch.topic, batch.partition, message.offset() or 0))
+            if reason is None:
+                kept.append(message)
+            else:
+                task.outbox.dead.append(Dead(message, "", "", reason, "AbortedError"))  # type: ignore[arg-type]
+        return kept
+
+    def tick(self, wall_ms: int) -> None:
+        """Timers and deadlines of all partitions."""
+        for partition, task in self.tasks.items():
+            due = task.next_due_ms()
+            now_ms = self.progress.time_ms(partition, wall_ms)
+            if due is not None and due <= now_ms:
+                task.tick(now_ms)
+
+    # -- out --------------------------------------------------------------------------------------------
+    def drain(self) -> tuple[list[Write], list[Single]]:
+        """What the round wants written: outputs by topic, then changelogs and dead letters."""
+        outputs: dict[str, list[dict[str, Any]]] = {}
+        singles: list[Single] = []
+        for task in self.tasks.values():
+            outbox, changed = task.drain()
+            for out in outbox.outs:
+                outputs.setdefault(out.topic, []).append({"value": out.value, "key": out.key})
+            singles.extend(
+                Single(store, key, value, task.partition)
+                for store, rows in changed.items()
+                for key, value in rows.items()
+            )
+            singles.extend(single for dead in outbox.dead for single in _letters(dead))
+            self._note(outbox)
+        return [Write(topic, messages) for topic, messages in outputs.items()], singles
+
+    def _note(self, outbox: Outbox) -> None:
+        self.pending.counts.update(outbox.counts.take())
+        self.pending.dead.extend(outbox.dead)
+        for out in outbox.outs:
+            self.pending.emitted[out.label, out.topic] += 1
+
+    def committed(self) -> Pending:
+        """What was pending is committed; returns it for the metrics."""
+        for task in self.tasks.values():
+            task.commit()
+        pending, self.pending = self.pending, Pending()
+        return pending
+
+    def aborted(self) -> None:
+        """Everything as it was at the last commit."""
+        for task in self.tasks.values():
+            task.abort()
+        self.pending = Pending()
+        self.progress.assigned(
+            list(self._owned)
+        )  # everything since the last commit is to be read again
+
+
+def _letters(dead: Dead) -> list[Single]:
+    message = dead.message
+    headers: list[tuple[str, bytes | None]] = list(message.headers() or ())
+    origin = dead_letters.Origin(
+        message.topic(), message.partition(), message.offset(), tuple(headers)
+    )
+    why = dead_letters.Why(
+        dead.reason,
+        f"{dead.flow}/{dead.leg}" if dead.flow else "",
+        dead.error,
+        trace_id=dead.trace_id,
+    )
+    letters = dead_letters.dead_letter(
+        DEAD_LETTER_STREAMS, why, key=message.key(), value=message.value(), origin=origin
+    )
+    return [
+        Single(letter.topic, letter.key, letter.value, None, list(letter.headers))
+        for letter in letters
+    ]
+
+
+def account(pending: Pending, group: str, flows_by_topic: Mapping[str, set[str]]) -> None:
+    """Metrics of a committed transaction."""
+    metrics.COMMITS.labels(group).inc()
+    for (flow, leg, what, reason), count in pending.counts.items():
+        _account_one(flow, leg, what, reason, count)
+    for (label, topic), count in pending.emitted.items():
+        flow, _, leg = label.rpartition("/")
+        metrics.FLOW_RECORDS_EMITTED.labels(flow, leg, topic).inc(count)
+    for dead in pending.dead:
+        why = dead_letters.Why(dead.reason, dead.flow or "-")
+        dead_letters.count(DEAD_LETTER_STREAMS, why)
+    now_ms = time.time_ns() // 1_000_000
+    for topic, oldest_ms in pending.oldest_ms.items():
+        for flow in flows_by_topic.get(topic, ()):
+            metrics.END_TO_END_LATENCY.labels(flow).observe(max(0, now_ms - oldest_ms) / 1000)
+
+
+_PLAIN = {
+    "in": metrics.FLOW_RECORDS_IN,
+    "processed": metrics.FLOW_RECORDS_PROCESSED,
+    "kept": metrics.FLOW_RECORDS_KEPT,
+    "timers": metrics.FLOW_TIMERS,
+    "withheld": metrics.FLOW_RECORDS_WITHHELD,
+}
+
+
+def _account_one(flow: str, leg: str, what: str, reason: str, count: int) -> None:
+    if what == "filtered":
+        metrics.FLOW_RECORDS_FILTERED.labels(flow, leg, metrics.reason_label(reason)).inc(count)
+    elif what == "dead":
+        metrics.FLOW_RECORDS_DEAD.labels(flow, leg, metrics.reason_label(reason)).inc(count)
+    elif what == "parked":
+        metrics.PARKED_RECORDS.labels(flow, leg).inc(count)
+        metrics.FLOW_RECORDS_PARKED.labels(flow, leg).inc(max(0, count))
+    elif what == "duplicate":
+        metrics.DUPLICATES.labels(leg).inc(count)
+    elif what in _PLAIN:
+        _PLAIN[what].labels(flow, leg).inc(count)

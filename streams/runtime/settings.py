@@ -1,0 +1,45 @@
+"""Settings of the streams role."""
+
+from typing import Annotated
+
+import msgspec
+
+from gridwire.settings import Env
+
+
+class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How rounds are cut and committed, and which flows run here."""
+
+    worker_group: Annotated[
+        str,
+        Env("GRIDWIRE_WORKER_GROUP", "the name of this group of workers; groups share no state"),
+    ] = "streams"
+    flows: Annotated[
+        tuple[str, ...],
+        Env("GRIDWIRE_FLOWS", "a comma-separated list of flow ids to run here (empty: all)"),
+    ] = ()
+    commit_interval_ms: Annotated[
+        int, Env("GRIDWIRE_COMMIT_INTERVAL_MS", "milliseconds between commits under load")
+    ] = 100
+    round_records_max: Annotated[
+        int, Env("GRIDWIRE_ROUND_RECORDS_MAX", "the most records in one round")
+    ] = 4_000
+    seen_ids_max: Annotated[
+        int,
+        Env(
+            "GRIDWIRE_SEEN_IDS_MAX", "how many event ids each partition of a source topic remembers"
+        ),
+    ] = 200_000
+    go_live_at_ms: Annotated[
+        int,
+        Env(
+            "GRIDWIRE_GO_LIVE_AT_MS", "the epoch milliseconds before which events give no commands"
+        ),
+    ] = 0
+    dead_letters_in_a_row_max: Annotated[
+        int,
+        Env(
+            "GRIDWIRE_DEAD_LETTERS_IN_A_ROW_MAX",
+            "how many dead letters in a row of one leg stop the worker",
+        ),
+    ] = 1_000

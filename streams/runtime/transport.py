@@ -1,0 +1,388 @@
+"""A Faust transport whose consumer works in rounds on librdkafka.
+
+Faust keeps agents, services and the conductor that hands a batch to the agent of its topic. Its fetcher, commits,
+sends, offsets and table recovery are not used: each method that would start one of them is a no-op here, or refuses.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar, TypeVar
+
+import confluent_kafka
+from faust.serializers import codecs
+from faust.transport import base
+from faust.transport.consumer import Consumer as FaustConsumer
+from faust.types import TP, ConsumerMessage
+
+from gridwire import metrics
+from streams.runtime.broker import AbortedError, Broker, FatalError, Rebalanced
+from streams.runtime.rounds import Batch, Rounds, account
+from streams.runtime.settings import StreamsSettings
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+BATCH_CODEC = "gridwire-batch"
+IDLE_POLL_S = 0.05
+QUIET_COMMIT_S = (
+    0.02  # with nothing to read, a transaction is committed after this long at the latest
+)
+ROUND_S_MAX = 60.0
+CALLBACK_S_MAX = 60.0
+ABORTS_AT_ONE_PLACE_MAX = 3
+ABORT_PAUSE_S = 0.2
+REFERENCES_S_MAX = 120.0
+LAG_EVERY_S = 1.0
+STOP_S_MAX = 15.0
+
+
+class _Identity(codecs.Codec):
+    """An agent receives the batch as it is."""
+
+    def _loads(self, s: Any) -> Any:
+        return s
+
+    def loads(self, s: Any) -> Any:
+        return s
+
+
+codecs.register(BATCH_CODEC, _Identity())
+
+
+class Suspect:
+    """Finds the record that a round cannot get past: after some aborts at one place rounds are halved down to it."""
+
+    def __init__(self, full: int) -> None:
+        self._full = full
+        self._place: tuple[tuple[str, int, int], ...] = ()
+        self._aborts = 0
+        self.limit = full
+
+    def aborted(self, batches: list[Batch]) -> tuple[str, int, int] | None:
+        """Notes an abort; returns the record (topic, partition, offset) once it is found."""
+        place = tuple(sorted((b.topic, b.partition, b.messages[0].offset() or 0) for b in batches))
+        total = sum(len(b.messages) for b in batches)
+        narrowing = self.limit < self._full
+        self._aborts = self._aborts + 1 if place == self._place or narrowing else 1
+        self._place = place
+        if self._aborts < ABORTS_AT_ONE_PLACE_MAX:
+            return None
+        if total <= 1:
+            self._reset()
+            return place[0] if place else None
+        self.limit = max(1, min(self.limit, total) // 2)
+        return None
+
+    def committed(self) -> None:
+        """A narrowed round got through: the next may be as large, until all is well again."""
+        if self.limit < self._full:
+            self.limit = min(self._full, self.limit * 2)
+        if self.limit == self._full:
+            self._reset()
+
+    def _reset(self) -> None:
+        self._place, self._aborts, self.limit = (), 0, self._full
+
+
+class Consumer(FaustConsumer):
+    """The round loop. `rounds` and `streams` are given through the transport."""
+
+    consumer_stopped_errors: ClassVar[tuple[type[BaseException], ...]] = ()
+    broker: Broker
+    transport: "Transport"
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        context = self.transport.context
+        self.rounds: Rounds = context.rounds
+        self.streams: StreamsSettings = context.streams
+        self.context = context
+        self.suspect = Suspect(context.streams.round_records_max)
+        self.pool = ThreadPoolExecutor(1, "kafka")
+        self._open_since: float | None = None
+        self._batches: list[Batch] = []  # since the last commit
+        self._tps: set[TP] = set()
+        self._loop_task: Any = None
+        self._lag_at = 0.0
+        on = Rebalanced(self._assigned, self._revoked, self._lost)
+        self.broker = await self._kafka(lambda: Broker(context.kafka, context.group, on))
+
+    async def _kafka(self, call: Callable[[], T]) -> T:
+        """Runs a blocking call in the Kafka thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.pool, call)
+
+    # -- group membership: in the Kafka thread, while the event loop waits for consume -----------------------
+    async def subscribe(self, topics: Iterable[str]) -> None:
+        self._event_loop = asyncio.get_running_loop()
+        names = sorted(topics)
+        await self._kafka(lambda: self.broker.subscribe(names))
+        if self._loop_task is None:
+            self._loop_task = self.add_future(self._run_rounds())
+
+    def _in_loop(self, coroutine: Any) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self._event_loop).result(CALLBACK_S_MAX)
+
+    def _assigned(self, partitions: list[tuple[str, int]]) -> None:
+        log.info("partitions assigned", extra={"partitions": len(partitions)})
+        self.rounds.assigned(partitions)
+        self._tps = {TP(topic, p) for topic, p in partitions}
+        self.app.consumer_generation_id += 1
+        self._in_loop(self.on_partitions_assigned(self._tps, self.app.consumer_generation_id))
+        self.context.progressed()
+
+    def _revoked(self, partitions: list[tuple[str, int]]) -> None:
+        log.info("partitions revoked", extra={"partitions": len(partitions)})
+        try:
+            self._commit_now()
+        except AbortedError as error:
+            log.warning("commit on revoke failed, the next owner reads again: %s", error)
+            self._abort_now()
+        self._gone(partitions, "revoked")
+
+    def _lost(self, partitions: list[tuple[str, int]]) -> None:
+        log.warning("partitions lost", extra={"partitions": len(partitions)})
+        self._abort_now()
+        self._gone(partitions, "lost")
+
+    def _gone(self, partitions: list[tuple[str, int]], event: str) -> None:
+        self.app.on_rebalance_start()
+        self.rounds.revoked(partitions, event)
+        gone = {TP(topic, p) for topic, p in partitions}
+        self._tps -= gone
+        self._in_loop(self.on_partitions_revoked(gone))
+
+    # -- rounds ---------------------------------------------------------------------------------------------
+    async def _run_rounds(self) -> None:
+        try:
+            await self._ready_references()
+            while not self.should_stop:
+                await self._turn()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self.context.failed(error)
+            raise
+
+    async def _ready_references(self) -> None:
+        """Nothing is joined before the reference tables are whole."""
+        reader = self.rounds.reader
+        reader.start()
+        deadline = time.monotonic() + REFERENCES_S_MAX
+        while not reader.ready:
+            self.rounds.refresh(0)
+            if time.monotonic() > deadline:
+                raise FatalError(
+                    "reference tables were not read to their end in time: is Kafka slow or down?"
+                )
+            await asyncio.sleep(IDLE_POLL_S)
+        self.rounds.refresh(0)
+
+    async def _turn(self) -> None:
+        """One round, and a commit where one is due."""
+        timeout_s = IDLE_POLL_S if self._open_since is None else QUIET_COMMIT_S / 2
+        messages = await self._kafka(lambda: self.broker.consume(self.suspect.limit, timeout_s))
+        started = time.monotonic()
+        batches = self.rounds.batches(messages, self._batch_done)
+        try:
+            await self._round(batches)
+            if self._commit_due(quiet=not batches):
+                await self._kafka(self._commit_now)
+        except AbortedError as error:
+            await self._go_back(str(error))
+        if batches:
+            metrics.ROUND_DURATION.labels(self.context.group).observe(time.monotonic() - started)
+            metrics.ROUNDS.labels(self.context.group).inc()
+        if self._open_since is None:
+            self.context.progressed()
+        await self._observe()
+
+    async def _round(self, batches: list[Batch]) -> None:
+        """Agents, timers, then one place that produces. Raises AbortedError."""
+        wall_ms = time.time_ns() // 1_000_000
+        self.rounds.refresh(wall_ms)
+        if batches:
+            self._batches.extend(batches)
+            await self._through_agents(batches)
+        self.rounds.tick(wall_ms)
+        outputs, singles = self.rounds.drain()
+        if outputs or singles:
+            await self._kafka(lambda: self.broker.produce(outputs, singles))
+        if (batches or outputs or singles) and self._open_since is None:
+            self._open_since = time.monotonic()
+
+    async def _through_agents(self, batches: list[Batch]) -> None:
+        self._waiting = len(batches)
+        self._answered = asyncio.get_running_loop().create_future()
+        for batch in batches:
+            await self.callback(self._faust_message(batch))
+        await asyncio.wait_for(self._answered, ROUND_S_MAX)
+        self._acked.clear()  # Faust's own ledger, which nothing here reads
+        self._acked_index.clear()
+        failed = next((batch.error for batch in batches if batch.error), None)
+        if failed is not None:
+            log.error("round failed", exc_info=failed)
+            raise AbortedError(type(failed).__name__) from failed
+
+    def _faust_message(self, batch: Batch) -> ConsumerMessage:
+        last = batch.messages[-1]
+        tp = TP(batch.topic, batch.partition)
+        at_s = int(last.timestamp()[1]) / 1000
+        generation = self.app.consumer_generation_id
+        meta: Any = (tp.topic, tp.partition, last.offset(), at_s, 0)
+        rest: Any = ((), None, batch, None, 0, 0, tp)
+        return ConsumerMessage(*meta, *rest, generation_id=generation)  # type: ignore[misc]
+
+    def _batch_done(self, _batch: Batch) -> None:
+        self._waiting -= 1
+        if self._waiting == 0 and not self._answered.done():
+            self._answered.set_result(None)
+
+    def _commit_due(self, *, quiet: bool) -> bool:
+        if self._open_since is None:
+            return False
+        interval_s = QUIET_COMMIT_S if quiet else self.streams.commit_interval_ms / 1000
+        narrowed = self.suspect.limit < self.streams.round_records_max
+        return narrowed or quiet or time.monotonic() - self._open_since >= interval_s
+
+    # -- the one place that commits, and the one that aborts: in the Kafka thread -------------------------------
+    def _commit_now(self) -> None:
+        if self._open_since is None:
+            return
+        self.broker.commit(self.rounds.pending.positions)
+        self._open_since = None
+        self._batches = []
+        self.suspect.committed()
+        pending = self.rounds.committed()
+        account(pending, self.context.group, self.context.flows_by_topic)
+        self.context.watch_dead_letters(pending)
+
+    def _abort_now(self) -> None:
+        metrics.ABORTS.labels(self.context.group).inc()
+        self._open_since = None
+        self._batches = []
+        self.broker.abort()
+        self.rounds.aborted()
+
+    async def _go_back(self, reason: str) -> None:
+        """Abort, drop the table changes, read again from the last commit; find the record if it keeps happening."""
+        log.warning("round aborted: %s", reason)
+        waits = reason == "RegistryUnavailableError"  # no record is at fault
+        poison = None if waits else self.suspect.aborted(self._batches)
+        if poison is not None:
+            log.error(
+                "record dead-lettered",
+                extra={"topic": poison[0], "partition": poison[1], "offset": poison[2]},
+            )
+            self.rounds.skip[poison] = "round aborted for it"
+        await self._kafka(self._abort_now)
+        await self._kafka(self.broker.rewind)
+        await asyncio.sleep(ABORT_PAUSE_S)
+
+    async def _observe(self) -> None:
+        now = time.monotonic()
+        if now - self._lag_at >= LAG_EVERY_S:
+            self._lag_at = now
+            self.context.observe(
+                await self._kafka(lambda: self.broker.lags(self.context.positions))
+            )
+
+    # -- what Faust asks of a consumer ------------------------------------------------------------------------
+    async def on_stop(self) -> None:
+        """Lets the running round end, commits what is finished, leaves the group."""
+        clean = True
+        if self._loop_task is not None:
+            done, _ = await asyncio.wait({self._loop_task}, timeout=STOP_S_MAX)
+            clean = (
+                bool(done) and not self._loop_task.cancelled() and not self._loop_task.exception()
+            )
+            self._loop_task.cancel()
+        self.rounds.reader.stop()
+        try:
+            await self._kafka(self._commit_now if clean else self._abort_now)
+        except AbortedError as error:
+            log.warning("last commit failed, the next start reads again: %s", error)
+        finally:
+            await self._kafka(self.broker.close)
+            self.pool.shutdown()
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        await fetcher._stopped.wait()  # noqa: SLF001 -- Faust's fetcher has nothing to fetch here
+
+    async def perform_seek(self) -> None:
+        """Librdkafka starts at the stable committed offset by itself."""
+
+    async def commit(self, *_args: Any, **_kwargs: Any) -> bool:
+        """Rounds commit, nothing else does."""
+        return False
+
+    async def wait_empty(self) -> None:
+        """Rebalances happen between rounds: nothing is in flight."""
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Progress is watched per round."""
+
+    def assignment(self) -> set[TP]:
+        return self._tps
+
+    def highwater(self, tp: TP) -> int:  # noqa: ARG002
+        return 0
+
+    def topic_partitions(self, topic: str) -> int | None:  # noqa: ARG002
+        return None
+
+    def close(self) -> None:
+        """Closed by on_stop, in the Kafka thread."""
+
+    async def earliest_offsets(self, *_partitions: TP) -> Mapping[TP, int]:
+        return {}
+
+    async def highwaters(self, *_partitions: TP) -> Mapping[TP, int]:
+        return {}
+
+    async def create_topic(self, *_args: Any, **_kwargs: Any) -> None:
+        """Topics are created by `gridwire topics apply`."""
+
+    def _new_topicpartition(self, topic: str, partition: int) -> TP:
+        return TP(topic, partition)
+
+    def _refuse(self, *_args: Any, **_kwargs: Any) -> Any:
+        raise RuntimeError("rounds do this: nothing in Faust may fetch, seek or commit")
+
+    _to_message = _refuse
+    _commit = _refuse
+    _getmany = _refuse
+    _seek = _refuse
+    seek_to_committed = _refuse
+    seek_wait = _refuse
+    position = _refuse
+    key_partition = _refuse
+
+
+class Producer(base.Producer):
+    """Faust's own sends are not part of a round: refused."""
+
+    def _refuse(self, *_args: Any, **_kwargs: Any) -> Any:
+        raise RuntimeError("yield outputs from the flow; nothing may send past the round")
+
+    send = _refuse
+    send_and_wait = _refuse
+    key_partition = _refuse
+
+    async def create_topic(self, *_args: Any, **_kwargs: Any) -> None:
+        """Topics are created by `gridwire topics apply`."""
+
+    async def flush(self) -> None:
+        """There is nothing to flush."""
+
+
+class Transport(base.Transport):
+    """`context` is set by the worker before the app starts."""
+
+    Consumer: ClassVar[Any] = Consumer
+    Producer: ClassVar[Any] = Producer
+    driver_version = f"librdkafka={confluent_kafka.libversion()[0]}"
+    default_port = 9092
+    context: Any = None
