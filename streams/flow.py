@@ -25,6 +25,7 @@ R = TypeVar("R")  # what a leg reads: a record, or a fired timer
 R_contra = TypeVar("R_contra", contravariant=True)
 Row = TypeVar("Row", bound=Record)
 S = TypeVar("S", bound=msgspec.Struct)
+H = TypeVar("H")  # the state as a fold's function takes it: `State | None`
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
@@ -272,27 +273,27 @@ def map_leg(
 
 @overload
 def on(
-    topic: Topic[Row], key: Callable[[Row], str | None], apply: Callable[[Row, S | None], Effects]
+    topic: Topic[Row], key: Callable[[Row], str | None], apply: Callable[[Row, H], Effects]
 ) -> Input: ...
 @overload
 def on(
     topic: Topic[Row],
     key: Callable[[Row], str | None],
-    apply: Callable[[Row, S | None, A], Effects],
+    apply: Callable[[Row, H, A], Effects],
     lookups: tuple[Lookup[Row, A]],
 ) -> Input: ...
 @overload
 def on(
     topic: Topic[Row],
     key: Callable[[Row], str | None],
-    apply: Callable[[Row, S | None, A, B], Effects],
+    apply: Callable[[Row, H, A, B], Effects],
     lookups: tuple[Lookup[Row, A], Lookup[Row, B]],
 ) -> Input: ...
 @overload
 def on(
     topic: Topic[Row],
     key: Callable[[Row], str | None],
-    apply: Callable[[Row, S | None, A, B, C], Effects],
+    apply: Callable[[Row, H, A, B, C], Effects],
     lookups: tuple[Lookup[Row, A], Lookup[Row, B], Lookup[Row, C]],
 ) -> Input: ...
 def on(

@@ -1,0 +1,22 @@
+"""Flows that fill tables and shared streams; they come before all other flows."""
+
+from typing import Any
+
+from streams.feeds import (
+    customer_cases,
+    customers,
+    order_threads,
+    ordered_units,
+    orders,
+    products,
+)
+from streams.flow import Flow
+
+FEEDS: tuple[Flow[Any], ...] = (
+    orders.FLOW,
+    products.FLOW,
+    customers.FLOW,
+    order_threads.FLOW,
+    customer_cases.FLOW,
+    ordered_units.FLOW,
+)

@@ -1,0 +1,14 @@
+"""All flows, in one explicit list."""
+
+from typing import Any
+
+from streams.flow import Flow
+from streams.flows.bigcommerce import availability, order_exception
+from streams.flows.braze import case_notification, engagement_insight
+
+FLOWS: tuple[Flow[Any], ...] = (
+    case_notification.FLOW,
+    engagement_insight.FLOW,
+    order_exception.FLOW,
+    availability.FLOW,
+)

@@ -1,0 +1,147 @@
+"""What a customer was told about each of their cases, and the words that go to Braze."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from gridwire.records import BrazeCommand, CustomerCase, SetAttributes, Thread, TriggerCampaign
+from streams.flow import Effects, Forget, Keep
+from streams.rules.dates import day
+
+ATTRIBUTE = "partner_case_status"
+# A thread that is first seen through one of these was neither created nor moved now.
+QUIET_EVENTS = frozenset(
+    {
+        "thread.updated",
+        "thread.comment_added",
+        "thread.comment_updated",
+        "thread.attachment_added",
+        "thread.sla_breached",
+    }
+)
+
+
+class ToldThread(msgspec.Struct, frozen=True, kw_only=True):
+    """One thread as this customer knows it. `told`: the status last told; `pending`: what waits to be told."""
+
+    thread_id: str
+    version: int = 0
+    status: str = ""
+    told: str = ""
+    orders: tuple[str, ...] = ()
+    pending: CustomerCase | None = None
+    changed_at: int = 0
+
+
+class Told(msgspec.Struct, frozen=True):
+    """All threads of one customer, by thread id."""
+
+    threads: Mapping[str, ToldThread] = msgspec.field(default_factory=dict)
+
+
+def stale(case: CustomerCase, before: ToldThread | None) -> str:
+    """Why the case is no news, or "": statuses move forward only, by the thread's version."""
+    if before is None or case.thread.version > before.version:
+        return ""
+    if case.thread.version < before.version:
+        return "older version"
+    repeated = case.thread.status == before.status and case.order_ref in before.orders
+    return "heard already" if repeated else ""
+
+
+def overheard(case: CustomerCase, before: ToldThread | None) -> ToldThread:
+    """The thread moved, but not for the customer's ears."""
+    held = before or ToldThread(thread_id=case.thread.thread_id)
+    return msgspec.structs.replace(
+        held, version=case.thread.version, status=case.thread.status, changed_at=_changed_at(case)
+    )
+
+
+def noted(case: CustomerCase, before: ToldThread | None) -> ToldThread:
+    """The thread after this case: pending where the customer was not told this status last."""
+    after = overheard(case, before)
+    orders = tuple(dict.fromkeys((*after.orders, case.order_ref)))
+    if before is None and _is_quiet(case.thread):
+        return msgspec.structs.replace(after, orders=orders, told=case.thread.status)
+    news = case.thread.status != after.told
+    return msgspec.structs.replace(after, orders=orders, pending=case if news else None)
+
+
+def settled(thread: ToldThread) -> ToldThread:
+    """What was pending counts as told."""
+    told = thread.pending.thread.status if thread.pending else thread.told
+    return msgspec.structs.replace(thread, pending=None, told=told)
+
+
+def _is_quiet(thread: Thread) -> bool:
+    return thread.event_type in QUIET_EVENTS and thread.previous_status is None
+
+
+def _changed_at(case: CustomerCase) -> int:
+    return case.produced_at or case.occurred_at
+
+
+def with_thread(told: Told, thread: ToldThread, threads_max: int) -> Told | None:
+    """`told` with this thread. At the bound the longest quiet thread goes; None where all have news pending."""
+    threads = {**told.threads, thread.thread_id: thread}
+    if len(threads) <= threads_max:
+        return Told(threads)
+    quiet = [one for one in threads.values() if one.pending is None and one is not thread]
+    if not quiet:
+        return None
+    del threads[min(quiet, key=lambda one: (one.changed_at, one.thread_id)).thread_id]
+    return Told(threads)
+
+
+def without(told: Told, thread_id: str) -> Effects:
+    """The thread is not remembered any more."""
+    threads = {name: one for name, one in told.threads.items() if name != thread_id}
+    yield Keep(Told(threads)) if threads else Forget()
+
+
+def trigger(
+    flow: str,
+    case: CustomerCase,
+    campaign_id: str,
+    *,
+    orders: Sequence[str],
+    channels: Sequence[str],
+    transactional: bool,
+) -> BrazeCommand:
+    """One message to one customer; the attribute is set before it goes out."""
+    revised = case.thread.revised_delivery_at
+    properties = {
+        "case_id": case.thread.thread_id,
+        "kind": case.thread.kind,
+        "status": case.thread.status,
+        "order": ", ".join(orders),
+        "revised_date": day(revised) if revised is not None else "",
+        "partner_name": case.partner_name or "",
+        "channels": ",".join(channels),
+    }
+    return BrazeCommand(
+        version=case.thread.version,
+        flow=flow,
+        lane=case.customer_ref,
+        operation="trigger_campaign",
+        trigger_campaign=TriggerCampaign(
+            campaign_id=campaign_id,
+            customer_ref=case.customer_ref,
+            trigger_properties=properties,
+            attributes={ATTRIBUTE: case.thread.status},
+            transactional=transactional,
+        ),
+    )
+
+
+def attribute(flow: str, case: CustomerCase) -> BrazeCommand:
+    """No message, only the attribute: nobody speaks about this status, or another flow does."""
+    return BrazeCommand(
+        version=case.thread.version,
+        flow=flow,
+        lane=case.customer_ref,
+        operation="set_attributes",
+        set_attributes=SetAttributes(
+            customer_ref=case.customer_ref, attributes={ATTRIBUTE: case.thread.status}
+        ),
+    )

@@ -1,0 +1,182 @@
+"""Engagement events, batch by batch: enriched one by one, summed up per window, carts passed on."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from gridwire.records import (
+    CartActivity,
+    Engagement,
+    EngagementPartial,
+    EnrichedEngagement,
+    Partner,
+    Product,
+)
+from streams.flow import Caused, Effects, Filtered, Rows
+from streams.rules.partners import supplier_of
+from streams.tables import CUSTOMERS, PARTNERS, PRODUCTS
+
+ORDERED = frozenset({"purchase", "order_placed"})
+CARTS = frozenset({"cart_update"})
+# What a user does. Sends, deliveries, bounces and unsubscribes are enriched, but no engagement.
+ENGAGED = ORDERED | CARTS | {
+    "email_open",
+    "email_click",
+    "push_open",
+    "in_app_impression",
+    "in_app_click",
+    "product_view",
+    "checkout",
+    "conversion",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class WindowKey:
+    """One window of one partner, region ("": unknown) and sku."""
+
+    partner_id: str
+    region: str
+    sku: str
+    start_ms: int
+
+
+@dataclass(slots=True)
+class Sum:
+    """What a batch adds to one window."""
+
+    product_line: str | None
+    arrived_at: int
+    counts: Counter[str] = field(default_factory=Counter)
+    units: int = 0
+    revenue_minor: Counter[str] = field(default_factory=Counter)
+    users: set[int] = field(default_factory=set)
+
+
+def user_hash(user_id: str, start_ms: int) -> int:
+    """8 bytes that tell the users of one window apart and say nothing about them in another."""
+    salt = start_ms.to_bytes(8, "big", signed=True)
+    digest = hashlib.blake2b(user_id.encode(), digest_size=8, salt=salt).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def effective_at(event: Engagement, clock_skew_ms: int) -> int:
+    """When an event counts: as it says, but what claims to come from the future counts when it arrived."""
+    arrived = event.produced_at
+    return arrived if arrived and event.occurred_at > arrived + clock_skew_ms else event.occurred_at
+
+
+def window_start(at_ms: int, size_ms: int) -> int:
+    """Start of the tumbling window that holds a time (before 1970 too)."""
+    return at_ms - at_ms % size_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Enrich:
+    """`rows` is the leg's function. The bounds come from the flow's settings."""
+
+    size_ms: int
+    clock_skew_ms: int
+    group_size_min: int
+
+    def rows(self, events: Sequence[Engagement], rows: Rows) -> Effects:
+        """Bots and machines out; the rest enriched; what has a partner and a product counts in its window."""
+        sums: dict[WindowKey, Sum] = {}
+        bots = machines = 0
+        for event in events:
+            if event.suspected_bot:
+                bots += 1
+            elif event.machine_open:
+                machines += 1
+            else:
+                enriched = _enriched(event, rows)
+                self._count(sums, event, enriched)
+                if enriched.kind in ORDERED | CARTS:
+                    yield from self._cart(event, enriched)
+                yield Caused(event, enriched)
+        yield from (_partial(key, one) for key, one in sums.items())
+        if bots:
+            yield Filtered("bot click", bots)
+        if machines:
+            yield Filtered("machine open", machines)
+
+    def _count(
+        self, sums: dict[WindowKey, Sum], event: Engagement, enriched: EnrichedEngagement
+    ) -> None:
+        if enriched.partner_id is None or not enriched.sku or event.kind not in ENGAGED:
+            return
+        start = window_start(effective_at(event, self.clock_skew_ms), self.size_ms)
+        key = WindowKey(enriched.partner_id, enriched.region or "", enriched.sku, start)
+        one = sums.setdefault(key, Sum(enriched.product_line, event.produced_at))
+        one.arrived_at = min(one.arrived_at, event.produced_at)
+        one.counts[event.kind] += 1
+        if event.kind in ORDERED:
+            one.units += event.quantity
+            if event.currency and event.revenue_minor:
+                one.revenue_minor[event.currency] += event.revenue_minor
+        if len(one.users) < self.group_size_min:
+            one.users.add(user_hash(event.user_id, start))
+
+    def _cart(self, event: Engagement, enriched: EnrichedEngagement) -> Iterable[Caused]:
+        ordered = event.kind in ORDERED
+        nameless = ordered and not enriched.sku  # ends all carts of the user
+        if enriched.partner_id is None and not nameless:
+            return  # nobody would hear of this cart
+        activity = CartActivity(
+            user_id=event.user_id,
+            ordered=ordered,
+            sku=enriched.sku or None,
+            quantity=event.quantity,
+            at=effective_at(event, self.clock_skew_ms),
+            arrived_at=event.produced_at,
+            partner_id=enriched.partner_id,
+            region=enriched.region or "",
+            product_line=enriched.product_line,
+        )
+        yield Caused(event, activity)
+
+
+def _enriched(event: Engagement, rows: Rows) -> EnrichedEngagement:
+    partner, product = _supply(event.sku, rows)
+    return EnrichedEngagement(
+        user_id=event.user_id,
+        kind=event.kind,
+        channel=event.channel,
+        sku=event.sku,
+        quantity=event.quantity,
+        revenue_minor=event.revenue_minor,
+        currency=event.currency,
+        region=event.region or _home(event, rows),
+        partner_id=partner.partner_id if partner else None,
+        product_line=product.product_line if product else None,
+        campaign_id=event.campaign_id,
+        canvas_id=event.canvas_id,
+    )
+
+
+def _supply(sku: str | None, rows: Rows) -> tuple[Partner | None, Product | None]:
+    if not sku:
+        return None, None
+    return supplier_of(rows.where(PARTNERS, "sku", sku)), rows.get(PRODUCTS, sku)
+
+
+def _home(event: Engagement, rows: Rows) -> str | None:
+    customer = rows.get(CUSTOMERS, event.user_id) if event.identified else None
+    return customer.region if customer else None
+
+
+def _partial(key: WindowKey, one: Sum) -> EngagementPartial:
+    return EngagementPartial(
+        partner_id=key.partner_id,
+        region=key.region,
+        sku=key.sku,
+        product_line=one.product_line,
+        window_start=key.start_ms,
+        arrived_at=one.arrived_at,
+        counts=dict(one.counts),
+        units=one.units,
+        revenue_minor=dict(one.revenue_minor),
+        abandoned_carts=0,
+        users=tuple(sorted(one.users)),
+    )

@@ -1,0 +1,19 @@
+"""By which channels a customer may be spoken to."""
+
+from gridwire.records import Customer
+
+# Braze counts a user as subscribed to e-mail and push until told otherwise; SMS needs a yes.
+OPT_OUT = ("email", "push")
+OPT_IN = ("sms",)
+
+
+def channels(customer: Customer) -> tuple[str, ...]:
+    """Channels that the customer's consent allows; empty: unsubscribed from every channel."""
+    opt_out = [name for name in OPT_OUT if getattr(customer, name) != "unsubscribed"]
+    opt_in = [name for name in OPT_IN if getattr(customer, name) in ("opted_in", "subscribed")]
+    return (*opt_out, *opt_in)
+
+
+def is_unread(customer: Customer) -> bool:
+    """Nobody has told us about any consent yet: the profile has not been read."""
+    return customer.email == customer.push == customer.sms == "unknown"

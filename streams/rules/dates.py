@@ -1,0 +1,12 @@
+"""Times as people read them."""
+
+from datetime import UTC, datetime
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+
+
+def day(at_ms: int) -> str:
+    """The UTC day of a time in epoch milliseconds, ISO 8601: `2026-01-31`."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()

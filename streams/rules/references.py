@@ -1,0 +1,24 @@
+"""How the same thing is named in Trading Grid and in the shops."""
+
+from gridwire.records import Thread
+
+ORDER = "order"
+INTERNAL = "internal"
+
+
+def external_ref(
+    order_ref: str, audience: str, occurrence: int, line_ref: str | None = None
+) -> str:
+    """`<order>[/<line>]/<partner or internal>/<occurrence>`: unique per matter."""
+    line = f"/{line_ref}" if line_ref else ""
+    return f"{order_ref}{line}/{audience}/{occurrence}"
+
+
+def order_refs(thread: Thread) -> tuple[str, ...]:
+    """The orders that a thread names, each once, in its order."""
+    return tuple(dict.fromkeys(one.id for one in thread.related if one.type == ORDER and one.id))
+
+
+def refers_to(thread: Thread, system: str, reference: str) -> bool:
+    """Whether a thread carries this external reference."""
+    return any(one.system == system and one.id == reference for one in thread.external_refs)
