@@ -97,7 +97,8 @@ def spawn(
 ) -> Child:
     """Start `command` in its own process group, output appended to `log`.
 
-    Ctrl-C in a terminal does not reach it: its owner stops it, in its order. The file descriptors in `keep_open` stay open in the child.
+    Ctrl-C in a terminal does not reach it: its owner stops it, in its order. The file
+    descriptors in `keep_open` stay open in the child.
     """
     return _SPAWNER.submit(_spawn, command, log, leash, keep_open).result()
 

@@ -14,7 +14,7 @@ class JournalError(Exception):
 
 
 class Journal:
-    """An append-only file. A half-written last line, as a power cut leaves it, was never acknowledged: it is cut off."""
+    """An append-only file. A half-written last line, left by a power cut, was never acknowledged: it is cut off."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,195 @@
+"""Who may import whom: the architecture, as far as imports show it."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.tidy.sources import Source
+
+# Flows see the world through their arguments: no clock, no randomness, no environment, no logging, no I/O.
+IMPURE = frozenset(
+    {
+        "asyncio",
+        "http",
+        "io",
+        "locale",
+        "logging",
+        "os",
+        "pathlib",
+        "platform",
+        "queue",
+        "random",
+        "secrets",
+        "select",
+        "shutil",
+        "signal",
+        "socket",
+        "sqlite3",
+        "ssl",
+        "subprocess",
+        "sys",
+        "tempfile",
+        "threading",
+        "time",
+        "urllib",
+        "warnings",
+        "zoneinfo",
+    }
+)
+NOW = frozenset({"now", "today", "utcnow", "uuid1", "uuid4"})
+FLOWS = ("streams.flows", "streams.rules", "streams.feeds")
+FLOWS_MAY = (
+    "gridwire.records",
+    "gridwire.topics",
+    "gridwire.vocabulary",
+    "msgspec",  # values and their bounds; no I/O
+    "streams.feeds",
+    "streams.flow",
+    "streams.flows",
+    "streams.rules",
+    "streams.tables",
+)
+PRODUCT = ("gridwire", "connectors", "streams")
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """Modules `where` import nothing of `what`, except modules `but`."""
+
+    where: tuple[str, ...]
+    what: tuple[str, ...]
+    instead: str
+    but: tuple[str, ...] = ()
+
+
+BANS = (
+    Ban(
+        ("gridwire", "connectors", "streams", "sandbox", "bench"),
+        ("faust", "mode"),
+        "only streams/runtime knows Faust: put it there",
+        but=("streams.runtime", "bench"),
+    ),
+    Ban(
+        PRODUCT,
+        (
+            "httpx",
+            "httpx_aiohttp",
+            "aiohttp",
+            "requests",
+            "urllib3",
+            "urllib.request",
+            "http.client",
+        ),
+        "only connectors/kit speaks HTTP: describe the call as a value",
+        but=("connectors.kit",),
+    ),
+    Ban(("connectors",), ("streams", "sandbox"), "connectors and streams meet in topics only"),
+    Ban(("streams",), ("connectors", "sandbox"), "connectors and streams meet in topics only"),
+    Ban(
+        ("sandbox",),
+        ("connectors", "streams"),
+        "the sandbox is the outside world: it knows neither",
+    ),
+    Ban((*PRODUCT, "sandbox"), ("tests", "bench"), "what is shipped does not need its tests"),
+)
+
+
+def within(module: str, packages: tuple[str, ...]) -> bool:
+    """Whether a module is one of these or lies in one."""
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def imported(source: Source) -> Iterator[tuple[ast.stmt, str]]:
+    """Every imported name in full: `from a import b` is `a.b`, for b may be a module."""
+    package = source.module.split(".")
+    if not source.path.endswith("/__init__.py"):
+        package = package[:-1]
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            prefix = ".".join([*base, *([node.module] if node.module else [])])
+            yield from ((node, f"{prefix}.{alias.name}") for alias in node.names)
+
+
+def banned_imports(source: Source) -> list[str]:
+    """Imports against the table of bans."""
+    return [
+        source.at(node, f"imports {name}: {ban.instead}")
+        for ban in BANS
+        if within(source.module, ban.where) and not within(source.module, ban.but)
+        for node, name in imported(source)
+        if within(name, ban.what)
+    ]
+
+
+def neighbours(source: Source) -> list[str]:
+    """Connectors that import one another, or a kit that knows a connector."""
+    parts = source.module.split(".")
+    if parts[0] != "connectors" or len(parts) < 2:
+        return []
+    allowed = ("connectors.kit", f"connectors.{parts[1]}")
+    return [
+        source.at(
+            node, f"imports {name}: connectors do not know each other; shared code belongs in kit"
+        )
+        for node, name in imported(source)
+        if name.startswith("connectors.") and not within(name, allowed)
+    ]
+
+
+def impure_flows(source: Source) -> list[str]:
+    """Flows and rules that import more than values, or ask for the time."""
+    if not within(source.module, FLOWS):
+        return []
+    found = [
+        source.at(
+            node, f"imports {name}: flows and rules are pure; what they need comes as an argument"
+        )
+        for node, name in imported(source)
+        if not within(name, FLOWS_MAY) and not _pure_standard_library(name)
+    ]
+    found += [
+        source.at(
+            node, f".{node.func.attr}(): time and chance come with the record or from a timer"
+        )
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in NOW
+    ]
+    return found
+
+
+def _pure_standard_library(name: str) -> bool:
+    top = name.split(".", maxsplit=1)[0]
+    return top in sys.stdlib_module_names and top not in IMPURE
+
+
+# Faust's own sends, commits, tables and leader are not safe under exactly-once; our transport has its own.
+FAUST_STATE = frozenset(
+    {"Table", "GlobalTable", "SetTable", "SetGlobalTable", "is_leader", "on_leader"}
+)
+FAUST_ACTS = frozenset({"send", "send_soon", "commit", "maybe_send", "ask", "cast"})
+FAUST_OBJECTS = frozenset({"app", "topic", "channel", "agent", "event", "stream"})
+
+
+def unsafe_faust(source: Source) -> list[str]:
+    """Uses of those parts of Faust that the runtime replaces."""
+    if not within(source.module, ("streams",)):
+        return []
+    return [
+        source.at(node, f".{node.attr}: Faust's own is not exactly-once; return it from the round")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Attribute)
+        and _last_name(node.value) in FAUST_OBJECTS
+        and node.attr in FAUST_STATE | FAUST_ACTS
+    ]
+
+
+def _last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr.lstrip("_")
+    return node.id if isinstance(node, ast.Name) else ""

@@ -1,0 +1,101 @@
+"""Each rule finds what it is against, and lets the right way pass."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.tidy import imports, shapes, words
+from tests.tidy.sources import Source
+
+Rule = Callable[[Source], list[str]]
+LONG = "def f() -> None:\n" + "    g()\n" * 70
+
+WRONG: list[tuple[Rule, str, str]] = [
+    (imports.banned_imports, "streams/flows/a.py", "import faust"),
+    (imports.banned_imports, "gridwire/a.py", "from faust.types import TP"),
+    (imports.banned_imports, "connectors/braze/a.py", "import httpx"),
+    (imports.banned_imports, "gridwire/a.py", "from urllib import request"),
+    (imports.banned_imports, "connectors/kit/a.py", "from streams import flow"),
+    (imports.banned_imports, "streams/engine/a.py", "from connectors.kit import retry"),
+    (imports.banned_imports, "sandbox/a.py", "import connectors.braze.wire"),
+    (imports.banned_imports, "gridwire/a.py", "from tests.waiting import until"),
+    (imports.neighbours, "connectors/braze/a.py", "from connectors import mailchimp"),
+    (imports.neighbours, "connectors/braze/a.py", "from ..mailchimp import wire"),
+    (imports.neighbours, "connectors/kit/a.py", "from connectors.braze import wire"),
+    (imports.impure_flows, "streams/flows/braze/a.py", "import time"),
+    (imports.impure_flows, "streams/rules/a.py", "from gridwire import metrics"),
+    (imports.impure_flows, "streams/rules/a.py", "import pyarrow"),
+    (imports.impure_flows, "streams/flows/a.py", "import datetime\ndatetime.datetime.now()"),
+    (imports.unsafe_faust, "streams/runtime/a.py", "table = app.Table('t')"),
+    (imports.unsafe_faust, "streams/runtime/a.py", "await self.topic.send(value=1)"),
+    (imports.unsafe_faust, "streams/runtime/a.py", "await self._app.commit()"),
+    (shapes.long_functions, "gridwire/a.py", LONG),
+    (shapes.long_files, "gridwire/a.py", "a = 1\n" * 401),
+    (shapes.nameless_modules, "gridwire/utils.py", ""),
+    (shapes.nameless_modules, "connectors/common/wire.py", ""),
+    (shapes.swallowed_errors, "gridwire/a.py", "try:\n    f()\nexcept OSError:\n    pass"),
+    (shapes.swallowed_errors, "gridwire/a.py", "try:\n    f()\nexcept OSError:\n    ..."),
+    (shapes.swallowed_errors, "gridwire/a.py", "try:\n    f()\nexcept:\n    g()"),
+    (shapes.sleeping_tests, "tests/a.py", "import time\ntime.sleep(1)"),
+    (shapes.sleeping_tests, "tests/a.py", "import asyncio\nawait asyncio.sleep(0.1)"),
+    (shapes.empty_test_modules, "tests/unit/test_a.py", "A = 1"),
+    (shapes.toothless_tests, "tests/a.py", "def test_it_starts_without_error():\n    start()"),
+    (shapes.wordless_tests, "tests/a.py", "def test_codec():\n    assert f()"),
+]
+
+RIGHT: list[tuple[Rule, str, str]] = [
+    (imports.banned_imports, "streams/runtime/a.py", "import faust"),
+    (imports.banned_imports, "connectors/kit/a.py", "import httpx"),
+    (imports.banned_imports, "sandbox/core/a.py", "import httpx"),
+    (imports.neighbours, "connectors/braze/a.py", "from connectors.kit import retry"),
+    (imports.neighbours, "connectors/braze/a.py", "from . import wire"),
+    (imports.impure_flows, "streams/flows/a.py", "from dataclasses import dataclass"),
+    (imports.impure_flows, "streams/flows/a.py", "from gridwire.records import Order"),
+    (imports.impure_flows, "streams/runtime/a.py", "import time"),
+    (imports.unsafe_faust, "streams/runtime/a.py", "self.consumer.commit()"),
+    (shapes.long_functions, "gridwire/records/a.py", LONG),
+    (shapes.long_files, "gridwire/a.py", "a = 1\n" * 400),
+    (shapes.swallowed_errors, "gridwire/a.py", "try:\n    f()\nexcept OSError:\n    g()"),
+    (shapes.sleeping_tests, "tests/waiting.py", "import time\ntime.sleep(1)"),
+    (shapes.sleeping_tests, "tests/a.py", "import asyncio\nawait asyncio.sleep(0)"),
+    (shapes.toothless_tests, "tests/a.py", "def test_it_is_so():\n    assert f()"),
+    (shapes.toothless_tests, "tests/a.py", "def test_it_is():\n    with raises(E):\n        f()"),
+]
+
+
+def said(rule: Rule, path: str, text: str) -> list[str]:
+    return rule(Source(path, text))
+
+
+@pytest.mark.parametrize(("rule", "path", "text"), WRONG)
+def test_what_a_rule_is_against_is_found_with_its_place(rule: Rule, path: str, text: str) -> None:
+    found = said(rule, path, text)
+    assert len(found) == 1
+    assert found[0].startswith(path)
+
+
+@pytest.mark.parametrize(("rule", "path", "text"), RIGHT)
+def test_the_right_way_passes(rule: Rule, path: str, text: str) -> None:
+    assert said(rule, path, text) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "see https://pypi.org/project/x",
+        "<url>https://repo.maven.apache.org/maven2</url>",
+        "cd /work/main",
+        "open('/root/x')",
+        "# TODO: later",
+        "simplified for now",
+    ],
+)
+def test_an_unwanted_word_is_found(line: str) -> None:
+    assert words.unwanted_words("a.md", f"first\n{line}")[0].startswith("a.md:2: ")
+
+
+@pytest.mark.parametrize(
+    "line", ["https://x.example/api/work/1", "the session timeout", "mvn -q", "root/x"]
+)
+def test_ordinary_words_pass(line: str) -> None:
+    assert words.unwanted_words("a.md", line) == []
