@@ -1,0 +1,213 @@
+"""How Trading Grid's changes reach gridwire: signed webhooks, what completes them, and three polls."""
+
+from collections.abc import Callable, Generator
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from connectors.kit.auth import ClientCredentials
+from connectors.kit.connector import (
+    Fetched,
+    MalformedError,
+    NotThereError,
+    Page,
+    Platform,
+    Poll,
+    Request,
+    Response,
+    Route,
+    Source,
+)
+from connectors.kit.reading import ms_iso
+from connectors.kit.signatures import StandardWebhooks, whsec_key
+from connectors.trading_grid import paging, verdicts, wire
+from connectors.trading_grid.settings import TradingGridSettings, check
+from connectors.trading_grid.shapes import AvailabilityJson, PartnerJson, ThreadJson, mapped
+from gridwire.records import Notice, Record
+from gridwire.settings import Secret, SettingsError
+from gridwire.topics import (
+    TRADING_GRID_AVAILABILITY,
+    TRADING_GRID_NOTICES,
+    TRADING_GRID_PARTNERS,
+    TRADING_GRID_THREADS,
+    Topic,
+)
+
+WEBHOOK_BODY_BYTES_MAX = 100_000  # semi-thin: 20 kB at most
+DAY_MS = 86_400_000
+CLOCKS_APART_MS = 60_000  # between an event's time and `updated_at` of its object
+FetchSteps = Generator[Request, Response, Fetched]
+PageSteps = Generator[Request, Response, Page]
+ToRecord = Callable[[Any], Record]
+
+
+def platform(settings: TradingGridSettings) -> Platform:
+    """The community's API."""
+    headers = {"accept": "application/json"}
+    if settings.community_id is not None:
+        headers[settings.community_header.lower()] = settings.community_id
+    return Platform(
+        name="trading-grid",
+        base_url=settings.base_url,
+        auth=ClientCredentials(
+            token_url=settings.token_url,
+            client_id=settings.client_id,
+            client_secret=settings.client_secret,
+            scope=settings.scope,
+        ),
+        verdict=verdicts.verdict,
+        rate=verdicts.rate,
+        requests_per_s=settings.requests_per_s,
+        concurrency=settings.concurrency,
+        headers=headers,
+    )
+
+
+def source(settings: TradingGridSettings) -> Source:
+    """Raises SettingsError where a webhook secret or another setting does not fit."""
+    check(settings)
+    reader = Reader(settings)
+    return Source(
+        platform=platform(settings),
+        routes=(route(settings),),
+        notices=TRADING_GRID_NOTICES,
+        fetches={
+            wire.THREAD: reader.fetch_thread,
+            wire.PARTNER: reader.fetch_partner,
+            wire.AVAILABILITY: reader.fetch_availability,
+        },
+        polls=(
+            Poll("trading-grid.partners", settings.partners_poll_s, reader.poll_partners),
+            Poll("trading-grid.threads", settings.threads_poll_s, reader.poll_threads),
+            Poll(
+                "trading-grid.availability", settings.availability_poll_s, reader.poll_availability
+            ),
+        ),
+    )
+
+
+def route(settings: TradingGridSettings) -> Route:
+    """POST /trading-grid/webhooks."""
+    keys = [_key("TG_WEBHOOK_SECRET", settings.webhook_secret)]
+    if settings.webhook_secret_previous is not None:
+        keys.append(_key("TG_WEBHOOK_SECRET_PREVIOUS", settings.webhook_secret_previous))
+    return Route(
+        name="trading-grid.webhooks",
+        path="/trading-grid/webhooks",
+        verify=(StandardWebhooks(tuple(keys)),),
+        read=wire.intake,
+        body_bytes_max=WEBHOOK_BODY_BYTES_MAX,
+    )
+
+
+def _key(variable: str, secret: Secret) -> bytes:
+    try:
+        return whsec_key(secret)
+    except ValueError as error:
+        raise SettingsError([f"{variable}: {error}"]) from error
+
+
+class Reader:
+    """Reads objects of the community: for notices and for polls alike."""
+
+    def __init__(self, settings: TradingGridSettings) -> None:
+        self._settings = settings
+
+    def thread_of(self, found: Any) -> ThreadJson:
+        return mapped(found, "thread", ThreadJson, self._settings.fields)
+
+    def partner_of(self, found: Any) -> PartnerJson:
+        return mapped(found, "partner", PartnerJson, self._settings.fields)
+
+    def availability_of(self, found: Any) -> AvailabilityJson:
+        return mapped(found, "availability", AvailabilityJson, self._settings.fields)
+
+    # ---- fetches ---------------------------------------------------------------------------------
+    def fetch_thread(self, notice: Notice) -> FetchSteps:
+        """The thread of a notice. Raises NotThereError, MalformedError."""
+        found = self.thread_of((yield from self._object("threads", notice)))
+        _not_behind(found.version, notice)
+        record = wire.noticed_thread(found, notice, self._settings)
+        return ((TRADING_GRID_THREADS, record),)
+
+    def fetch_partner(self, notice: Notice) -> FetchSteps:
+        """The partner of a notice. Raises NotThereError, MalformedError."""
+        found = self.partner_of((yield from self._object("partners", notice)))
+        _not_behind(found.version, notice)
+        return ((TRADING_GRID_PARTNERS, wire.partner(found, notice)),)
+
+    def _object(self, resource: str, notice: Notice) -> Generator[Request, Response, Any]:
+        path = f"{self._settings.path(resource)}/{quote(notice.resource_id, safe='')}"
+        response = yield Request("GET", path, expect=frozenset({404}))
+        if response.status == 404:
+            raise NotThereError(f"{resource}: 404")
+        return response.json()
+
+    def fetch_availability(self, notice: Notice) -> FetchSteps:
+        """The update of a notice. The contract has no read by id: it is looked for in the list.
+
+        Raises NotThereError, MalformedError.
+        """
+        query = {"updated_since": ms_iso(max(0, notice.occurred_at - CLOCKS_APART_MS))}
+        if "partner_id" in notice.detail:
+            query["partner_id"] = notice.detail["partner_id"]
+        listed = yield from paging.rows(self._settings.path("availability"), query)
+        for row in listed:
+            if row.get("id") == notice.resource_id:
+                found = self.availability_of(row)
+                _not_behind(found.version, notice)
+                return ((TRADING_GRID_AVAILABILITY, wire.availability(found, notice)),)
+        raise NotThereError("availability: not in the list of recent updates")
+
+    # ---- polls -----------------------------------------------------------------------------------
+    def poll_partners(self, checkpoint: str | None, _now_ms: int) -> PageSteps:
+        """One page of changed partners; all of them at first."""
+        at = paging.position(checkpoint, 0)
+        return self._poll("partners", at, TRADING_GRID_PARTNERS, self._partner)
+
+    def poll_threads(self, checkpoint: str | None, now_ms: int) -> PageSteps:
+        """One page of changed threads."""
+        at = paging.position(checkpoint, self._first_ms(now_ms))
+        return self._poll("threads", at, TRADING_GRID_THREADS, self._thread)
+
+    def poll_availability(self, checkpoint: str | None, now_ms: int) -> PageSteps:
+        """One page of changed availability updates."""
+        at = paging.position(checkpoint, self._first_ms(now_ms))
+        return self._poll("availability", at, TRADING_GRID_AVAILABILITY, self._availability)
+
+    def _first_ms(self, now_ms: int) -> int:
+        return now_ms - self._settings.backfill_days * DAY_MS
+
+    def _partner(self, row: Any) -> Record:
+        return wire.partner(self.partner_of(row), None)
+
+    def _thread(self, row: Any) -> Record:
+        return wire.polled_thread(self.thread_of(row), self._settings)
+
+    def _availability(self, row: Any) -> Record:
+        return wire.availability(self.availability_of(row), None)
+
+    def _poll(
+        self, resource: str, at: paging.Position, topic: Topic[Any], to_record: ToRecord
+    ) -> PageSteps:
+        refused = frozenset({400}) if at.cursor else frozenset()
+        path = self._settings.path(resource)
+        try:
+            one = yield from paging.page(path, at.query(), at.cursor, expect=refused)
+        except NotThereError:  # the cursor has grown too old: from the beginning of its window
+            return Page((), paging.Position(at.since_ms).encoded(), more=True)
+        records, broken = [], []
+        for row in one.data:
+            try:
+                records.append((topic, to_record(row)))
+            except MalformedError as error:
+                broken.append((msgspec.json.encode(row), str(error)))
+        after = paging.after(at, one, self._settings.poll_overlap_s)
+        return Page(tuple(records), after.encoded(), after.cursor is not None, tuple(broken))
+
+
+def _not_behind(version: int, notice: Notice) -> None:
+    """A read that is behind its notice is not there yet. Raises NotThereError."""
+    if version < notice.version:
+        raise NotThereError(f"{notice.resource}: read at a version before the notice's")
