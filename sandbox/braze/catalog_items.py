@@ -1,4 +1,4 @@
-"""Catalogs: their fields, the rules for items, and what an accepted change does. Pure but for state."""
+"""Catalogs: fields, the rules for items, and what an accepted change does."""
 
 from __future__ import annotations
 

@@ -93,12 +93,13 @@ class Attachments:
         """Pending until the scan is over; the link is fresh at each reading."""
         now_s = self._engine.now_s()
         scanned = instant_s(attachment["created_at"]) + self.settings.scan_delay_s <= now_s
+        until_s = now_s + LINK_VALID_S
         link = f"{call.base_url}{BASE}/attachments/{attachment['id']}/content"
         return {
             **attachment,
             "scan_status": attachment["scan_status"] if scanned else "pending",
-            "download_url": f"{link}?expires={int(now_s + LINK_VALID_S)}&sig={secrets.token_hex(8)}",
-            "expires_at": iso(now_s + LINK_VALID_S),
+            "download_url": f"{link}?expires={int(until_s)}&sig={secrets.token_hex(8)}",
+            "expires_at": iso(until_s),
         }
 
     def get(self, call: ApiCall) -> Reply:

@@ -19,8 +19,8 @@ Fields = Mapping[str, str]
 ENUMS: dict[str, frozenset[str]] = {
     name: frozenset(values.split())
     for name, values in {
-        "thread_kind": "order_exception return chargeback claim warranty compliance allocation launch"
-        " service_case recurring_issue content_request asset_issue feedback document_request"
+        "thread_kind": "order_exception return chargeback claim warranty compliance allocation"
+        " launch service_case recurring_issue content_request asset_issue feedback document_request"
         " discussion event",
         "priority": "low normal high urgent",
         "visibility": "shared internal",

@@ -1,4 +1,4 @@
-"""What can be done to single kinds beyond create, patch and move; endpoints and triggers share it."""
+"""What can be done beyond create, patch and move; endpoints and triggers share it."""
 
 from __future__ import annotations
 

@@ -58,8 +58,12 @@ def test_attributes_are_set_removed_added_to_and_counted(http: httpx.Client) -> 
         {"tags": ["a", "b"], "points": 1, "gone": "x"},
         {"tags": {"add": ["c"], "remove": ["a"]}, "points": {"inc": 4}, "gone": None},
         {"email_subscribe": "opted_in", "push_subscribe": "unsubscribed"},
-        {"subscription_groups": [{"subscription_group_id": "g", "subscription_state": "subscribed"}]},
-    ]  # fmt: skip
+        {
+            "subscription_groups": [
+                {"subscription_group_id": "g", "subscription_state": "subscribed"}
+            ]
+        },
+    ]
     for change in changes:
         workspace.post("/users/track", {"attributes": [{"external_id": "bob", **change}]})
     bob = workspace.user("bob")

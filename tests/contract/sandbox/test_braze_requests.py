@@ -52,16 +52,34 @@ CASES = (
     track("nothing", {}),
     track("not a list", {"events": EVENT}),
     track("76 events", {"events": [EVENT] * 76}, "Max Input Length Exceeded"),
-    track("51 combined", {"events": [EVENT] * 26, "purchases": [PURCHASE] * 25}, "Max Input Length"),
+    track(
+        "51 combined", {"events": [EVENT] * 26, "purchases": [PURCHASE] * 25}, "Max Input Length"
+    ),
     track("nobody named", {"attributes": [{"colour": "red"}]}, "external_id"),
     track("an event without time", {"events": [{**EVENT, "time": None}]}, "time"),
     track("an event without name", {"events": [{**EVENT, "name": ""}]}, "name"),
-    track("a property that starts with $", {"events": [{**EVENT, "properties": {"$a": 1}}]}, "propert"),
-    track("a property of 256 characters", {"events": [{**EVENT, "properties": {"a": "x" * 256}}]}, "255"),
-    track("properties of over 50 KB", {"events": [{**EVENT, "properties": {"a": [0] * 30_000}}]}, "bytes"),
-    track("a purchase without currency", {"purchases": [{**PURCHASE, "currency": "euro"}]}, "currency"),
+    track(
+        "a property that starts with $", {"events": [{**EVENT, "properties": {"$a": 1}}]}, "propert"
+    ),
+    track(
+        "a property of 256 characters",
+        {"events": [{**EVENT, "properties": {"a": "x" * 256}}]},
+        "255",
+    ),
+    track(
+        "properties of over 50 KB",
+        {"events": [{**EVENT, "properties": {"a": [0] * 30_000}}]},
+        "bytes",
+    ),
+    track(
+        "a purchase without currency", {"purchases": [{**PURCHASE, "currency": "euro"}]}, "currency"
+    ),
     track("a purchase with a text price", {"purchases": [{**PURCHASE, "price": "9"}]}, "price"),
-    track("a consent that does not exist", {"attributes": [{"external_id": "ann", "email_subscribe": "maybe"}]}, "email_subscribe"),
+    track(
+        "a consent that does not exist",
+        {"attributes": [{"external_id": "ann", "email_subscribe": "maybe"}]},
+        "email_subscribe",
+    ),
     campaign("nobody", recipients=[]),
     campaign("no recipients at all"),
     campaign("51 recipients", recipients=TO_ANN * 51),
@@ -72,16 +90,46 @@ CASES = (
     campaign("no identity", recipients=[{"attributes": {}}]),
     campaign("email without prioritization", recipients=[{"email": "ann@example.com"}]),
     campaign("properties as a list", recipients=TO_ANN, trigger_properties=[1]),
-    campaign("new user without attributes", recipients=[{"external_user_id": "z", "send_to_existing_only": False}]),
+    campaign(
+        "new user without attributes",
+        recipients=[{"external_user_id": "z", "send_to_existing_only": False}],
+    ),
     canvas("unknown canvas", recipients=TO_ANN, canvas_id="nope"),
     canvas("context of over 50 KB", recipients=TO_ANN, context={"a": "x" * 52_000}),
-    Case("schedule: in the past", "/campaigns/trigger/schedule/create", {"campaign_id": "case", "recipients": TO_ANN, "schedule": {"time": "2001-01-01T00:00:00Z"}}),
-    Case("schedule: no time", "/canvas/trigger/schedule/create", {"canvas_id": "apology", "recipients": TO_ANN, "schedule": {}}),
-    Case("schedule: delete an unknown one", "/canvas/trigger/schedule/delete", {"canvas_id": "apology", "schedule_id": "x"}),
-    Case("transactional: unknown campaign", "/transactional/v1/campaigns/nope/send", {"recipient": TO_ANN[0]}, 404),
-    Case("transactional: not one", "/transactional/v1/campaigns/case/send", {"recipient": TO_ANN[0]}),
-    Case("transactional: many recipients", "/transactional/v1/campaigns/receipt/send", {"recipient": TO_ANN}),
-    Case("transactional: a bad send id", "/transactional/v1/campaigns/receipt/send", {"recipient": TO_ANN[0], "external_send_id": "a b"}),
+    Case(
+        "schedule: in the past",
+        "/campaigns/trigger/schedule/create",
+        {"campaign_id": "case", "recipients": TO_ANN, "schedule": {"time": "2001-01-01T00:00:00Z"}},
+    ),
+    Case(
+        "schedule: no time",
+        "/canvas/trigger/schedule/create",
+        {"canvas_id": "apology", "recipients": TO_ANN, "schedule": {}},
+    ),
+    Case(
+        "schedule: delete an unknown one",
+        "/canvas/trigger/schedule/delete",
+        {"canvas_id": "apology", "schedule_id": "x"},
+    ),
+    Case(
+        "transactional: unknown campaign",
+        "/transactional/v1/campaigns/nope/send",
+        {"recipient": TO_ANN[0]},
+        404,
+    ),
+    Case(
+        "transactional: not one", "/transactional/v1/campaigns/case/send", {"recipient": TO_ANN[0]}
+    ),
+    Case(
+        "transactional: many recipients",
+        "/transactional/v1/campaigns/receipt/send",
+        {"recipient": TO_ANN},
+    ),
+    Case(
+        "transactional: a bad send id",
+        "/transactional/v1/campaigns/receipt/send",
+        {"recipient": TO_ANN[0], "external_send_id": "a b"},
+    ),
     items("no such catalog", "catalog-not-found", [{"id": "A"}], at="nope"),
     items("51 items", "request-includes-too-many-items", [{"id": f"A{n}"} for n in range(51)]),
     items("no id", "items-missing-ids", [{"title": "x"}]),
@@ -93,14 +141,51 @@ CASES = (
     items("a text as number", "unable-to-coerce-value", [{"id": "A", "stock": "many"}]),
     items("a value too long", "items-too-large", [{"id": "A", "title": "x" * 5_001}], verb="POST"),
     items("no array", "item-array-invalid", {"id": "A"}, verb="PATCH"),
-    Case("groups: no ids", "/v2/subscription/status/set", {"subscription_groups": [{"subscription_group_id": "g", "subscription_state": "subscribed"}]}),
-    Case("groups: emails and phones", "/v2/subscription/status/set", {"subscription_groups": [{"subscription_group_id": "g", "subscription_state": "subscribed", "emails": ["a"], "phones": ["b"]}]}),
-    Case("groups: 51 ids", "/v2/subscription/status/set", {"subscription_groups": [{"subscription_group_id": "g", "subscription_state": "subscribed", "external_ids": ["a"] * 51}]}),
-    Case("email status: wrong", "/email/status", {"email": "ann@example.com", "subscription_state": "maybe"}),
+    Case(
+        "groups: no ids",
+        "/v2/subscription/status/set",
+        {
+            "subscription_groups": [
+                {"subscription_group_id": "g", "subscription_state": "subscribed"}
+            ]
+        },
+    ),
+    Case(
+        "groups: emails and phones",
+        "/v2/subscription/status/set",
+        {
+            "subscription_groups": [
+                {
+                    "subscription_group_id": "g",
+                    "subscription_state": "subscribed",
+                    "emails": ["a"],
+                    "phones": ["b"],
+                }
+            ]
+        },
+    ),
+    Case(
+        "groups: 51 ids",
+        "/v2/subscription/status/set",
+        {
+            "subscription_groups": [
+                {
+                    "subscription_group_id": "g",
+                    "subscription_state": "subscribed",
+                    "external_ids": ["a"] * 51,
+                }
+            ]
+        },
+    ),
+    Case(
+        "email status: wrong",
+        "/email/status",
+        {"email": "ann@example.com", "subscription_state": "maybe"},
+    ),
     Case("export: 51 ids", "/users/export/ids", {"external_ids": ["a"] * 51}),
     Case("export: nobody", "/users/export/ids", {}),
     Case("an unknown URL", "/users/nope", {}, 404),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
