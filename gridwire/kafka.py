@@ -17,8 +17,7 @@ TRANSACTION_TIMEOUT_MS = (
     10_000  # a killed worker holds read-committed readers up no longer than this
 )
 MESSAGE_BYTES_MAX = 1_000_000
-SESSION_TIMEOUT_MS = 10_000
-HEARTBEAT_MS = 2_000
+HEARTBEATS_PER_SESSION = 5
 POLL_INTERVAL_MS_MAX = 300_000
 # Segments roll and compact often enough that a table restores in seconds.
 COMPACTED = {
@@ -34,6 +33,11 @@ COMPACTED = {
 def client_config(settings: KafkaSettings) -> dict[str, Any]:
     """What every client needs."""
     return {"bootstrap.servers": settings.bootstrap} | settings.security
+
+
+def _properties(extra: dict[str, Any]) -> dict[str, Any]:
+    """Names as librdkafka has them; callbacks (`on_delivery` …) are the Python client's own."""
+    return {n if n.startswith("on_") else n.replace("_", "."): v for n, v in extra.items()}
 
 
 def producer(
@@ -55,7 +59,7 @@ def producer(
             "transactional.id": transactional_id,
             "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
         }
-    return Producer(config | {name.replace("_", "."): value for name, value in extra.items()})
+    return Producer(config | _properties(extra))
 
 
 def consumer(settings: KafkaSettings, group: str, **extra: Any) -> Consumer:
@@ -70,13 +74,13 @@ def consumer(settings: KafkaSettings, group: str, **extra: Any) -> Consumer:
         "enable.auto.offset.store": False,
         "isolation.level": "read_committed",
         "partition.assignment.strategy": "range",
-        "session.timeout.ms": SESSION_TIMEOUT_MS,
-        "heartbeat.interval.ms": HEARTBEAT_MS,
+        "session.timeout.ms": settings.session_timeout_ms,
+        "heartbeat.interval.ms": settings.session_timeout_ms // HEARTBEATS_PER_SESSION,
         "max.poll.interval.ms": POLL_INTERVAL_MS_MAX,
         "fetch.wait.max.ms": 50,
         "queued.max.messages.kbytes": 65_536,
     }
-    return Consumer(config | {name.replace("_", "."): value for name, value in extra.items()})
+    return Consumer(config | _properties(extra))
 
 
 def reader(settings: KafkaSettings, isolation: str = "read_committed") -> Consumer:
@@ -130,17 +134,22 @@ def changelog_topic(settings: KafkaSettings, name: str) -> NewTopic:
 
 
 def create_topics(settings: KafkaSettings, changelogs: list[str]) -> list[str]:
-    """Creates what is missing; returns the names created. Raises KafkaException where the broker refuses.
-
-    A broker without CreateTopics (librdkafka's mock) creates them on first use instead.
-    """
+    """Creates what is missing; returns the names. Raises KafkaException where the broker refuses."""
     present = partition_counts(settings)
     declared: tuple[Topic[Any] | DeadLetters, ...] = (*TOPICS, *DEAD_LETTERS)
     wanted = [new_topic(settings, topic) for topic in declared]
     wanted += [changelog_topic(settings, name) for name in changelogs]
     missing = [topic for topic in wanted if topic.topic not in present]
-    if not missing:
-        return []
+    if missing and settings.topic_creation == "request":
+        _create(settings, missing)
+    elif missing and settings.topic_creation == "metadata":
+        client = producer(settings)
+        for topic in missing:
+            client.list_topics(topic.topic, timeout=ADMIN_TIMEOUT_S)
+    return [topic.topic for topic in missing]
+
+
+def _create(settings: KafkaSettings, missing: list[NewTopic]) -> None:
     admin = AdminClient(client_config(settings))  # must outlive its futures
     futures = admin.create_topics(missing, operation_timeout=ADMIN_TIMEOUT_S)
     for future in futures.values():
@@ -149,4 +158,3 @@ def create_topics(settings: KafkaSettings, changelogs: list[str]) -> list[str]:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
-    return [topic.topic for topic in missing]

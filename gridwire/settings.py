@@ -192,6 +192,21 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
     ops_port: Annotated[
         int, Env("GRIDWIRE_OPS_PORT", "the port of /metrics, /livez and /readyz (0: any free port)")
     ] = 9100
+    topic_creation: Annotated[
+        typing.Literal["request", "metadata", "none"],
+        Env(
+            "GRIDWIRE_TOPIC_CREATION",
+            "request (create what is missing), none (an operator does), or metadata (name topics, and a broker "
+            "that creates them by itself does)",
+        ),
+    ] = "request"
+    session_timeout_ms: Annotated[
+        int,
+        Env(
+            "GRIDWIRE_SESSION_TIMEOUT_MS",
+            "milliseconds after which a silent group member is missed",
+        ),
+    ] = 10_000
     slot: Annotated[
         int, Env("GRIDWIRE_SLOT", "the stable number of this replica, e.g. its StatefulSet ordinal")
     ] = 0
