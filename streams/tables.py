@@ -4,6 +4,13 @@ from gridwire import records as r
 from gridwire import topics
 from streams.flow import Table
 
+
+def bigcommerce_product(product: r.Product) -> tuple[str, ...]:
+    """The BigCommerce product that a sku belongs to; none for one that is not sold there."""
+    found = product.bigcommerce_product_id
+    return () if found is None else (str(found),)
+
+
 ORDERS = Table(
     name="orders",
     row=r.Order,
@@ -34,4 +41,5 @@ PRODUCTS = Table(
     key=lambda product: product.sku,
     doc="Products of all shops in the common form; a full copy on every worker.",
     copy_of=topics.PRODUCTS,
+    indexes={"bigcommerce-product": bigcommerce_product},
 )

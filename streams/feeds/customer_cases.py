@@ -5,13 +5,14 @@ import msgspec
 from gridwire import topics
 from gridwire.records import CustomerCase, Order, OrderThread, Partner
 from streams.flow import Effects, Filtered, Flow, GoOn, Leg, Wait, join
+from streams.rules.bounds import Minutes
 from streams.tables import ORDERS, PARTNERS
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`order_wait_minutes`: how long a thread change waits for its order before it is a dead letter."""
 
-    order_wait_minutes: float = 30
+    order_wait_minutes: Minutes = 30
 
 
 def address(entry: OrderThread, order: Order, partner: Partner | None) -> Effects:

@@ -19,6 +19,7 @@ from streams.flow import (
     on,
     on_timer,
 )
+from streams.rules.bounds import Positive
 from streams.rules.dates import DAY_MS
 from streams.rules.orders import skus_of, status_of, units_open, units_shipped
 from streams.rules.partners import supplier_of
@@ -28,7 +29,7 @@ from streams.tables import PARTNERS
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`keep_days`: how long after its last change an order is still compared with what was said of it."""
 
-    keep_days: int = 180
+    keep_days: Positive = 180
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):

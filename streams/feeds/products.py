@@ -1,17 +1,17 @@
 """Products of the shops → the products table."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from gridwire import topics
 from gridwire.records import BigCommerceProduct, Product
-from streams.flow import Effects, Filtered, Flow, Fold, Keep, Leg, NoSettings, on
+from streams.flow import Effects, Filtered, Flow, Fold, Keep, Leg, NoSettings, join, on
+from streams.tables import PRODUCTS
 
 
 def publish(source: BigCommerceProduct, held: Product | None) -> Effects:
-    """The product in the common form, with the stock reading before the latest change.
-
-    A deleted product keeps its row, without ids of the shop: whoever waits for it must not wait for ever.
-    """
+    """The product in the common form, with the stock reading before the latest change."""
     read_at = source.produced_at or source.occurred_at
     if held and (source.version, read_at) < (held.version, held.stock_at or 0):
         yield Filtered("older version")
@@ -23,10 +23,10 @@ def publish(source: BigCommerceProduct, held: Product | None) -> Effects:
         name=source.name,
         product_line=source.product_line,
         substitute_sku=source.substitute_sku,
-        bigcommerce_product_id=None if source.deleted else source.product_id,
-        bigcommerce_variant_id=None if source.deleted else source.variant_id,
+        bigcommerce_product_id=source.product_id,
+        bigcommerce_variant_id=source.variant_id,
         variants=source.variants,
-        available_to_sell=None if source.deleted else _available(source),
+        available_to_sell=_available(source),
         stock_at=read_at,
         available_before=before,
         stock_before_at=before_at,
@@ -50,12 +50,46 @@ def _reading_before(
     return held.available_to_sell, held.stock_at
 
 
+def withdraw(source: BigCommerceProduct, known: Mapping[str, tuple[Product, ...]]) -> Effects:
+    """A deleted product (or variant) keeps its rows, without the shop's ids; BigCommerce names no sku any more."""
+    if not source.deleted:
+        yield Filtered("not deleted")
+        return
+    rows = known.get(str(source.product_id), ())
+    gone = [row for row in rows if source.variant_id in (None, row.bigcommerce_variant_id)]
+    if not gone:
+        yield Filtered("deleted product not known")
+    for row in gone:
+        yield Product(
+            version=max(source.version, row.version),
+            sku=row.sku,
+            name=row.name,
+            product_line=row.product_line,
+            substitute_sku=row.substitute_sku,
+        )
+
+
+def _sku(source: BigCommerceProduct) -> str | None:
+    return None if source.deleted else source.sku
+
+
+def _product_id(source: BigCommerceProduct) -> tuple[str, ...]:
+    return (str(source.product_id),) if source.deleted else ()
+
+
 def legs(_: NoSettings) -> tuple[Leg, ...]:
     return (
         Fold(
             name="publish",
             state=Product,
-            inputs=(on(topics.BIGCOMMERCE_PRODUCTS, lambda product: product.sku, publish),),
+            inputs=(on(topics.BIGCOMMERCE_PRODUCTS, _sku, publish),),
+            writes=(topics.PRODUCTS,),
+        ),
+        join(
+            name="withdraw",
+            reads=topics.BIGCOMMERCE_PRODUCTS,
+            lookups=(PRODUCTS.where("bigcommerce-product", _product_id),),
+            emits=withdraw,
             writes=(topics.PRODUCTS,),
         ),
     )

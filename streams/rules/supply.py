@@ -19,13 +19,16 @@ TYPES = frozenset({STOCK, BACKORDER, DISCONTINUATION, "lead_time", "allocation",
 
 
 class Update(msgspec.Struct, frozen=True, kw_only=True):
-    """One accepted update. `since_ms`: when it took or takes effect; `until_ms`: when it ends, None: never."""
+    """One accepted update. `since_ms`: when it took or takes effect; `until_ms`: when it ends, None: never.
+
+    changed_at: when it last changed: the sequence tells updates apart, not the decisions about one of them.
+    """
 
     partner_id: str
     location_code: str
     type: str
     sequence: int
-    version: int
+    changed_at: int
     since_ms: int
     until_ms: int | None = None
     quantity: int | None = None
@@ -89,7 +92,7 @@ def update_of(record: Availability) -> Update:
         location_code=record.location_code,
         type=record.type,
         sequence=record.sequence,
-        version=record.version,
+        changed_at=record.occurred_at,
         since_ms=record.occurred_at if record.effective_at is None else record.effective_at,
         until_ms=record.expires_at,
         quantity=record.quantity,

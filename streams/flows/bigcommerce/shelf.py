@@ -34,7 +34,7 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True):
     """An update that is only proposed or was turned down, and when it was first heard of."""
 
     sequence: int
-    version: int
+    changed_at: int
     heard_at: int
 
 
@@ -122,8 +122,10 @@ def _selling(held: Supply, scene: Scene, product: Product, texts: Texts) -> Sell
     if maximum == 0 or (none_left and untracked and not preorder_at):
         votes["availability"] = texts.unavailable
     state = selling_state(votes)
-    described = _description(scene.counting, held, product, texts) if state.purchasable else ""
-    return Selling(state.purchasable, state.message, described, preorder_at, maximum or 0)
+    description = _description(scene.counting, held, product, texts)
+    if not state.purchasable and product.variants <= 1:
+        description = state.message  # a product of one variant has no other place for it
+    return Selling(state.purchasable, state.message, description, preorder_at, maximum or 0)
 
 
 def _supplies(place: Position) -> bool:

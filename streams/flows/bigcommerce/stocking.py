@@ -149,16 +149,16 @@ def _unheard(update: Availability, partner: Partner) -> str:
 
 
 def _outdated(held: Supply, record: Availability) -> str:
-    """Why a newer word stands already, or "": the newest sequence wins, and of one update the newest version."""
+    """Why a newer word stands already, or "": the newest sequence wins, and of one update the latest decision."""
     slot = update_of(record).slot
     same = [one for one in held.updates if one.slot == slot]
     if any(one.sequence > record.sequence and one.holds(held.clock_ms) for one in same):
         return "older sequence"
-    versions = [one.version for one in same if one.sequence == record.sequence]
+    changes = [one.changed_at for one in same if one.sequence == record.sequence]
     verdict = held.verdicts.get(slot)
     if verdict and verdict.sequence == record.sequence:
-        versions.append(verdict.version)
-    return "older version" if any(version > record.version for version in versions) else ""
+        changes.append(verdict.changed_at)
+    return "older version" if any(at > record.occurred_at for at in changes) else ""
 
 
 def _verdict(held: Supply, update: Update) -> Verdict:
@@ -166,7 +166,7 @@ def _verdict(held: Supply, update: Update) -> Verdict:
     before = held.verdicts.get(update.slot)
     if before and before.sequence > update.sequence:
         return before
-    return Verdict(update.sequence, update.version, _since(held, update))
+    return Verdict(update.sequence, update.changed_at, _since(held, update))
 
 
 def _since(held: Supply, update: Update) -> int:

@@ -10,6 +10,7 @@ from streams.flows.braze.engagement_carts import Abandonment, Carts
 from streams.flows.braze.engagement_enrich import Enrich
 from streams.flows.braze.engagement_insights import FLOW_ID, Audience
 from streams.flows.braze.engagement_windows import Figures, Tumbling, Windows
+from streams.rules.bounds import Factor, NotNegative, Positive
 from streams.rules.dates import DAY_MS, MINUTE_MS
 from streams.rules.regions import with_country
 from streams.tables import CUSTOMERS, PARTNERS, PRODUCTS
@@ -31,22 +32,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     region_entitlement: partners that see the figures of the regions they serve.
     """
 
-    window_minutes: int = 60
-    grace_minutes: int = 60
-    retain_minutes: int = 360
-    amend_delay_s: int = 60
-    abandoned_cart_minutes: int = 60
-    group_size_min: int = 5
+    window_minutes: Positive = 60
+    grace_minutes: NotNegative = 60
+    retain_minutes: Positive = 360
+    amend_delay_s: NotNegative = 60
+    abandoned_cart_minutes: Positive = 60
+    group_size_min: NotNegative = 5
     demand_weights: Mapping[str, float] = msgspec.field(default_factory=_default_weights)
-    baseline_windows: int = 24
-    spike_factor: float = 2.0
+    baseline_windows: Positive = 24
+    spike_factor: Factor = 2.0
     spike_demand_min: float = 20.0
-    clock_skew_minutes: int = 10
+    clock_skew_minutes: NotNegative = 10
     region_roles: tuple[str, ...] = ("distributor", "3pl", "warehouse")
     region_entitlement: str = "engagement_insights"
-    windows_open_max: int = 512
-    cart_products_max: int = 200
-    forget_days: int = 30
+    windows_open_max: Positive = 512
+    cart_products_max: Positive = 200
+    forget_days: Positive = 30
 
 
 def _enrich(settings: Settings) -> Columns:
