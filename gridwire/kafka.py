@@ -36,8 +36,11 @@ def client_config(settings: KafkaSettings) -> dict[str, Any]:
 
 
 def _properties(extra: dict[str, Any]) -> dict[str, Any]:
-    """Names as librdkafka has them; callbacks (`on_delivery` …) are the Python client's own."""
-    return {n if n.startswith("on_") else n.replace("_", "."): v for n, v in extra.items()}
+    """Names as librdkafka has them; callbacks (`on_delivery`, `error_cb` …) are the Python client's own."""
+    return {
+        n if n.startswith("on_") or n.endswith("_cb") else n.replace("_", "."): v
+        for n, v in extra.items()
+    }
 
 
 def producer(

@@ -26,6 +26,7 @@ from connectors.kit.connector import (
 )
 from connectors.kit.http import NoAnswerError
 from connectors.kit.rate import RateLimiter
+from connectors.kit.work import Permit, WithdrawnError
 from gridwire import metrics
 
 T = TypeVar("T")
@@ -51,14 +52,6 @@ class Refused:
 
     verdict: Refusal
     requests: int
-
-
-class Permit(Protocol):
-    """Whether this process may (still) act: asked before every request."""
-
-    def given(self) -> bool: ...
-
-    async def wait(self) -> None: ...
 
 
 class Sender(Protocol):
@@ -134,8 +127,8 @@ class Caller:
     ) -> Finished[T] | Refused:
         """Drives `steps` to its end, or to the first answer that it does not expect.
 
-        NotThereError and MalformedError of the generator come through; any other fault in it counts as an answer
-        that was not understood: transient, so that it is bounded and ends as a dead letter.
+        NotThereError and MalformedError of the generator come through, as does WithdrawnError of the permit; any
+        other fault counts as an answer that was not understood: transient, so bounded, and a dead letter in the end.
         """
         requests = 0
         try:
@@ -150,8 +143,10 @@ class Caller:
         except StopIteration as end:
             return Finished(end.value, requests)
         except OperationError as error:
+            if isinstance(error.verdict, Misconfigured):
+                self._report(error.verdict, self._clock.monotonic_s())
             return Refused(error.verdict, requests)
-        except (NotThereError, MalformedError):
+        except (NotThereError, MalformedError, WithdrawnError):
             raise
         except Exception as error:
             log.exception("answer not understood", extra={"platform": self.platform.name})
@@ -194,6 +189,8 @@ class Caller:
             now = self._clock.monotonic_s()
             wait_s = self._rate.blocked_s(now) or self.breaker.enter(now)
             if wait_s <= 0:
+                if permit is not None:
+                    permit.used()
                 return slot
             await self._clock.sleep(min(wait_s, WAIT_S_MAX))
 

@@ -1,0 +1,224 @@
+"""Ordered lanes: records of one key are carried out one after another, different keys side by side, within a bound.
+
+    Kafka thread ──arrived──▶ lane per key ──ready──▶ workers ──handle──▶ settled ──▶ Kafka thread commits
+
+A record that must wait leaves its worker: a timer puts its lane back. A lane exists only while it has records.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+from connectors.kit.clock import SYSTEM, Clock
+from connectors.kit.work import (
+    Assigned,
+    Entry,
+    Feed,
+    Handler,
+    Later,
+    Settled,
+    WithdrawnError,
+)
+
+CONFIRM_LOOK_S = 0.05
+FAULT_DELAY_S = 5.0  # after a fault of our own in a handler
+CANCEL_S = 5.0
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class Lane:
+    """The records of one key in order; the first is the one that is carried out."""
+
+    key: Hashable
+    assigned: Assigned
+    entries: deque[Entry] = field(default_factory=deque)
+    timer: asyncio.TimerHandle | None = None
+    worker: "asyncio.Task[None] | None" = None
+
+
+class LanePermit:
+    """Whether a record may be sent: our assignment is confirmed, and its partition is not leaving."""
+
+    __slots__ = ("_assigned", "_clock", "_feed", "_used")
+
+    def __init__(self, assigned: Assigned, feed: Feed, clock: Clock) -> None:
+        self._assigned = assigned
+        self._feed = feed
+        self._clock = clock
+        self._used = False
+
+    def given(self) -> bool:
+        assigned = self._assigned
+        if assigned.lost or (assigned.draining and not self._used):
+            raise WithdrawnError
+        return self._feed.confirmed()
+
+    async def wait(self) -> None:
+        while not self.given():
+            await self._clock.sleep(CONFIRM_LOOK_S)
+
+    def used(self) -> None:
+        self._used = True
+
+
+class Lanes:
+    """Carries out records with `concurrency` workers. `feed` must be set before records arrive."""
+
+    feed: Feed
+
+    def __init__(self, handler: Handler, concurrency: int, clock: Clock = SYSTEM) -> None:
+        self._handler = handler
+        self._concurrency = concurrency
+        self._clock = clock
+        self._lanes: dict[Hashable, Lane] = {}
+        self._ready: asyncio.Queue[Lane] = asyncio.Queue()  # bounded by the feed's buffer
+        self._in_flight: dict[Assigned, set[Lane]] = {}
+        self._idle = asyncio.Event()
+        self._workers: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    def start(self) -> None:
+        self._workers = [
+            asyncio.create_task(self._work(), name=f"lane-worker-{number}")
+            for number in range(self._concurrency)
+        ]
+
+    async def stop(self) -> None:
+        """Ends the workers. Call it once the feed has ended: then nothing is in flight."""
+        self._stopping = True
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+
+    # ---- called for the Kafka thread -----------------------------------------------------------------------------
+    def arrived(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if not entry.assigned.draining:
+                self._append(entry)
+
+    async def drain(self, leaving: Sequence[Assigned]) -> None:
+        for one in leaving:
+            one.draining = True
+        while any(self._in_flight.get(one) for one in leaving):
+            self._idle.clear()
+            await self._idle.wait()
+
+    async def drop(self, leaving: Sequence[Assigned]) -> None:
+        gone = set(leaving)
+        for one in gone:
+            one.draining = True
+        running = [lane for one in gone for lane in self._in_flight.get(one, ())]
+        for lane in running:
+            if lane.worker is not None:
+                lane.worker.cancel()
+        try:
+            async with asyncio.timeout(CANCEL_S):
+                await self.drain(leaving)
+        except TimeoutError:
+            log.exception("records could not be cancelled", extra={"count": len(running)})
+        for key, lane in list(self._lanes.items()):
+            if lane.assigned in gone:
+                self._forget(key, lane)
+
+    def _forget(self, key: Hashable, lane: Lane) -> None:
+        if lane.timer is not None:
+            lane.timer.cancel()
+        lane.entries.clear()
+        del self._lanes[key]
+
+    # ---- lanes ---------------------------------------------------------------------------------------------------
+    def _append(self, entry: Entry) -> None:
+        """To the end of its lane. A record without a key has a lane of its own."""
+        assigned = entry.assigned
+        key = (assigned, entry.key if entry.key is not None else entry.offset)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(key, assigned)
+            self._ready.put_nowait(lane)
+        lane.entries.append(entry)
+
+    def _next(self, lane: Lane) -> None:
+        """The lane's first record is through: on with the next, or away with the lane."""
+        if lane.entries:
+            self._ready.put_nowait(lane)
+        else:
+            self._lanes.pop(lane.key, None)
+
+    def _delay(self, lane: Lane, delay_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        lane.timer = loop.call_later(delay_s, self._due, lane)
+
+    def _due(self, lane: Lane) -> None:
+        lane.timer = None
+        if lane.entries and not lane.assigned.draining:
+            self._ready.put_nowait(lane)
+
+    def _set_aside(self, lane: Lane, delay_s: float) -> None:
+        """Takes the first record out of its lane until later; it comes back at the end."""
+        entry = lane.entries.popleft()
+        key = ("aside", entry.assigned, entry.offset)
+        aside = self._lanes[key] = Lane(key, entry.assigned, deque([entry]))
+        loop = asyncio.get_running_loop()
+        aside.timer = loop.call_later(delay_s, self._back, aside)
+        self._next(lane)
+
+    def _back(self, aside: Lane) -> None:
+        entries = list(aside.entries)
+        self._lanes.pop(aside.key, None)
+        self.arrived(entries)
+
+    # ---- workers -------------------------------------------------------------------------------------------------
+    async def _work(self) -> None:
+        while True:
+            lane = await self._ready.get()
+            if not lane.entries or lane.assigned.draining:
+                continue
+            flying = self._in_flight.setdefault(lane.assigned, set())
+            flying.add(lane)
+            lane.worker = asyncio.current_task()
+            try:
+                await self._carry_out(lane)
+            except asyncio.CancelledError:
+                if not self._given_up(lane):
+                    raise
+            finally:
+                lane.worker = None
+                flying.discard(lane)
+                if not flying:
+                    self._in_flight.pop(lane.assigned, None)
+                self._idle.set()
+
+    def _given_up(self, lane: Lane) -> bool:
+        """Whether a cancellation meant this record (its partition leaves), not the worker."""
+        task = asyncio.current_task()
+        if self._stopping or not lane.assigned.draining or task is None:
+            return False
+        task.uncancel()
+        return True
+
+    async def _carry_out(self, lane: Lane) -> None:
+        entry = lane.entries[0]
+        permit = LanePermit(lane.assigned, self.feed, self._clock)
+        try:
+            outcome = await self._handler.handle(entry, lane.entries, permit)
+        except WithdrawnError:
+            self.feed.retract(entry)
+            return
+        except Exception:
+            log.exception("handler failed", extra={"topic": lane.assigned.topic})
+            outcome = Later(FAULT_DELAY_S)
+        self._conclude(lane, outcome)
+
+    def _conclude(self, lane: Lane, outcome: Settled | Later) -> None:
+        if isinstance(outcome, Settled):
+            for entry in outcome.entries:
+                lane.entries.remove(entry)
+            self.feed.settle(outcome)
+            self._next(lane)
+        elif outcome.aside:
+            self._set_aside(lane, outcome.delay_s)
+        else:
+            self._delay(lane, outcome.delay_s)

@@ -1,0 +1,94 @@
+"""Records to messages and back. The schema registry is only asked off the event loop, and only once per schema."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from confluent_kafka.schema_registry import SchemaRegistryError
+
+from connectors.kit.clock import Clock
+from connectors.kit.work import Output
+from gridwire.codec import HEADER, Codec, CodecError, RegistryUnavailableError
+from gridwire.ids import derived, trace_of
+from gridwire.kafka import MESSAGE_BYTES_MAX
+from gridwire.records import Record
+from gridwire.topics import Topic
+
+R = TypeVar("R", bound=Record)
+T = TypeVar("T")
+RECORD_BYTES_MAX = MESSAGE_BYTES_MAX - 20_000  # room for key, framing and a dead letter's headers
+
+
+class Messages:
+    """Encodes and decodes for one connector."""
+
+    def __init__(self, codec: Codec, clock: Clock) -> None:
+        self._codec = codec
+        self._clock = clock
+        self._writable: set[str] = set()
+        self._readable: set[bytes] = set()
+
+    async def prepare(self, *topics: Topic[Any]) -> None:
+        """Registers the schemas of topics that are about to be written. Raises RegistryUnavailableError."""
+        for topic in topics:
+            if topic.name not in self._writable:
+                await _registry(lambda topic=topic: self._codec.of(topic).head)  # type: ignore[misc]
+                self._writable.add(topic.name)
+
+    async def write(self, topic: Topic[Any], record: Record) -> Output:
+        """The message of a record. Raises CodecError (also where it is too large), RegistryUnavailableError."""
+        if topic.name not in self._writable:
+            await self.prepare(topic)
+        value = self._codec.of(topic).encode(record)
+        if len(value) > RECORD_BYTES_MAX:
+            raise CodecError("record too large", f"{len(value)} bytes for {topic.name}")
+        return Output(topic.name, topic.key(record), value)
+
+    async def read(self, topic: Topic[R], value: bytes | None) -> R:
+        """The record of a message. Raises CodecError (bytes at fault) or RegistryUnavailableError (try again)."""
+        codec = self._codec.of(topic)
+        head = value[: HEADER.size] if value else b""
+        if head not in self._readable and len(head) == HEADER.size:
+            magic, schema_id = HEADER.unpack(head)
+            if magic == 0:
+                await _registry(lambda: self._codec.registry.schema(schema_id))
+                self._readable.add(head)
+        return codec.decode(value)
+
+    def stamped(
+        self, record: R, *, source: str, seed: str, number: int = 0, cause: Record | None = None
+    ) -> R:
+        """`record` with the header fields that its maker left empty.
+
+        Its id is a function of `source`, `seed` (what led to it) and `number` (which of several it is), so that doing
+        it again yields the same record. Trace and causation follow `cause`.
+        """
+        event_id = record.event_id or derived(source, seed, type(record).__name__, number)
+        trace_id = record.trace_id or (cause.trace_id if cause else "") or trace_of(event_id)
+        now_ms = self._clock.epoch_ms()
+        return msgspec.structs.replace(
+            record,
+            event_id=event_id,
+            occurred_at=record.occurred_at or (cause.occurred_at if cause else now_ms),
+            produced_at=now_ms,
+            source=record.source or source,
+            trace_id=trace_id,
+            causation_id=record.causation_id or (cause.event_id if cause else None),
+        )
+
+
+async def _registry(call: Callable[[], T]) -> T:
+    """Asks the registry in a thread. Raises CodecError or RegistryUnavailableError."""
+    try:
+        return await asyncio.to_thread(call)
+    except (CodecError, RegistryUnavailableError):
+        raise
+    except SchemaRegistryError as error:
+        raise RegistryUnavailableError(
+            f"schema registry refused: {error.http_status_code} {error.error_message}"
+        ) from error
+    except Exception as error:  # the client lets its HTTP library's errors through
+        raise RegistryUnavailableError(
+            f"schema registry does not answer ({type(error).__name__})"
+        ) from error

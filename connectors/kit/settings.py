@@ -1,0 +1,80 @@
+"""Settings of sources and sinks that belong to no platform."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from gridwire.settings import Env
+
+UnsafeRepeats = Literal["at_most_once", "at_least_once"]
+
+
+class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The webhook gateway."""
+
+    host: Annotated[
+        str, Env("GRIDWIRE_GATEWAY_HOST", "the address that webhooks are received on")
+    ] = "0.0.0.0"
+    port: Annotated[
+        int, Env("GRIDWIRE_GATEWAY_PORT", "the port that webhooks are received on (0: any)")
+    ] = 8080
+    in_flight_bytes_max: Annotated[
+        int,
+        Env(
+            "GRIDWIRE_GATEWAY_IN_FLIGHT_BYTES",
+            "how many bytes of bodies may be held before deliveries are answered 503",
+        ),
+    ] = 64_000_000
+    in_flight_requests_max: Annotated[
+        int,
+        Env(
+            "GRIDWIRE_GATEWAY_IN_FLIGHT_REQUESTS",
+            "how many deliveries may be under way before others are answered 503",
+        ),
+    ] = 2_000
+    deadline_s: Annotated[
+        float,
+        Env(
+            "GRIDWIRE_GATEWAY_DEADLINE_S",
+            "seconds within which Kafka must acknowledge, below the senders' own time-out (15 s)",
+        ),
+    ] = 10.0
+
+
+class FetchSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Completing thin webhooks: how long an object may stay away."""
+
+    attempts_max: Annotated[
+        int, Env("GRIDWIRE_FETCH_ATTEMPTS", "how often a notice is fetched before it is given up")
+    ] = 15
+    age_s_max: Annotated[
+        float,
+        Env(
+            "GRIDWIRE_FETCH_AGE_S",
+            "seconds after which a notice that cannot be fetched is given up",
+        ),
+    ] = 3_600.0
+
+
+class SinkSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Delivering commands: when to give up, and what to do where an outcome is not known."""
+
+    attempts_max: Annotated[
+        int,
+        Env(
+            "GRIDWIRE_SINK_ATTEMPTS",
+            "how often a command may fail while its platform is well before it is given up",
+        ),
+    ] = 10
+    age_s_max: Annotated[
+        float,
+        Env("GRIDWIRE_SINK_AGE_S", "seconds after its first attempt when a command is given up"),
+    ] = 21_600.0
+    unsafe_repeats: Annotated[
+        UnsafeRepeats,
+        Env(
+            "GRIDWIRE_SINK_UNSAFE_REPEATS",
+            "at_most_once (an operation that cannot be repeated safely and whose outcome is not known "
+            "is reported, not repeated) or at_least_once (it is repeated)",
+        ),
+    ] = "at_most_once"

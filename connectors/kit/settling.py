@@ -1,0 +1,220 @@
+"""Outcomes and intents on their way into commits. Everything here but the two deques belongs to the Kafka thread."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from connectors.kit.commits import (
+    CommitFailedError,
+    Committer,
+    ProducerBrokenError,
+    fatal,
+    kafka_error,
+)
+from connectors.kit.work import Assigned, Entry, IntentError, Settled
+from gridwire import metrics
+
+COMMIT_INTERVAL_S = 0.1
+COMMIT_RETRY_S = 0.2
+LAST_COMMITS_MAX = 3
+LONG_AGO_S = -3_600.0
+REOPEN_S = 60.0  # a producer that breaks twice within this ends the process
+PATIENCE_S = 240.0  # for a Kafka that is away in the middle of a commit; below max.poll.interval.ms
+KAFKA_TIMEOUT_S = 10.0
+log = logging.getLogger(__name__)
+
+Waiting = list["asyncio.Future[None]"]
+
+
+class Settling:
+    """Collects what the loop has finished, commits it in intervals, and knows when our membership was confirmed.
+
+    `outcomes` and `intents` (with None: retracted) are filled by the loop; appending to a deque needs no lock.
+    A confirmation holds for half of `session_s`.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        group: str,
+        consumer: Consumer,
+        committer: Committer,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        session_s: float,
+    ) -> None:
+        self.outcomes: deque[Settled] = deque()
+        self.intents: deque[tuple[Entry, asyncio.Future[None] | None]] = deque()
+        self.dirty: set[Assigned] = set()
+        self.metadata: Any = None
+        self._topic = topic
+        self._group = group
+        self._consumer = consumer
+        self._committer = committer
+        self._loop = loop
+        self._confirmed_s = session_s / 2
+        self._unsent: list[Settled] = []
+        self._waiting: Waiting = []
+        self._commit_at = 0.0
+        self._confirmed_at = self._reopened_at = LONG_AGO_S
+        self._commits = metrics.COMMITS.labels(group)
+        self._aborts = metrics.ABORTS.labels(group)
+
+    def open(self) -> None:
+        """Raises KafkaException while Kafka does not answer."""
+        self._committer.open()
+
+    def joined(self, metadata: Any) -> None:
+        """A new assignment, with the group metadata that fences its commits."""
+        self.metadata = metadata
+        self._confirmed_at = time.monotonic()
+
+    def confirmed(self) -> bool:
+        """Whether the coordinator confirmed our membership within half a session."""
+        return time.monotonic() < self._confirmed_at + self._confirmed_s
+
+    def doubt(self) -> None:
+        """Nothing is confirmed until a commit goes through."""
+        self._confirmed_at = LONG_AGO_S
+
+    def commit_due(self, assigned: Iterable[Assigned]) -> None:
+        """Commits where there is something to commit and it is time. Raises FatalKafkaError."""
+        self._collect()
+        now = time.monotonic()
+        busy = [one for one in assigned if one.buffered]
+        if busy and now > self._confirmed_at + self._confirmed_s / 2:
+            self.dirty.update(busy)
+        soon = (
+            self._waiting or not busy
+        )  # intents hold up their records; idle lanes wait for nothing
+        if self.dirty and (
+            now >= self._commit_at or (soon and self._commit_at <= now + COMMIT_INTERVAL_S)
+        ):
+            self._commit_at = now + COMMIT_INTERVAL_S
+            self._commit()
+
+    def commit_last(self) -> None:
+        """Before partitions leave: whatever is finished, in a few tries. Raises FatalKafkaError."""
+        for _ in range(LAST_COMMITS_MAX):
+            self._collect()
+            if not self.dirty or self._commit():
+                return
+
+    def forget_lost(self) -> None:
+        """Drops the outcomes of partitions that are not ours any more."""
+        self._collect()
+        self._unsent = [one for one in self._unsent if not one.entries[0].assigned.lost]
+        self.dirty = {one for one in self.dirty if not one.lost}
+        self._fail_waiting()
+
+    # ---- inside --------------------------------------------------------------------------------------------------
+    def _collect(self) -> None:
+        while self.outcomes:
+            settled = self.outcomes.popleft()
+            assigned = settled.entries[0].assigned
+            if assigned.lost:
+                continue
+            for entry in settled.entries:
+                assigned.progress.finish(entry.offset)
+            assigned.settled += len(settled.entries)
+            self._unsent.append(settled)
+            self.dirty.add(assigned)
+        while self.intents:
+            self._take_intent(*self.intents.popleft())
+
+    def _take_intent(self, entry: Entry, future: "asyncio.Future[None] | None") -> None:
+        progress = entry.assigned.progress
+        if future is None:
+            progress.retract(entry.offset)
+        else:
+            progress.intend(entry.offset)
+            self._waiting.append(future)
+        if not entry.assigned.lost:
+            self.dirty.add(entry.assigned)
+
+    def _commit(self) -> bool:
+        outputs = [output for settled in self._unsent for output in settled.outputs]
+        offsets = [
+            TopicPartition(
+                self._topic, one.partition, one.progress.position, one.progress.metadata()
+            )
+            for one in self.dirty
+            if one.progress.position is not None
+        ]
+        asked_at = time.monotonic()
+        try:
+            self._committer.commit(outputs, offsets, self.metadata)
+        except CommitFailedError as error:
+            return self._uncommitted(error)
+        except ProducerBrokenError as error:
+            self._reopen(error)
+            if not self._took_place(offsets):
+                return self._uncommitted(CommitFailedError(str(error)))
+        self._confirmed_at = asked_at if offsets else self._confirmed_at
+        self._committed()
+        return True
+
+    def _committed(self) -> None:
+        self._commits.inc()
+        done, self._unsent, self.dirty = self._unsent, [], set()
+        for settled in done:
+            settled.committed()
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._loop.call_soon_threadsafe(_resolve, waiting, None)
+
+    def _uncommitted(self, error: CommitFailedError) -> bool:
+        """Outcomes stay for the next try, or fall with their partition."""
+        self._aborts.inc()
+        log.warning("commit failed", extra={"group": self._group, "why": str(error)})
+        if error.group_lost:
+            self.doubt()
+        self._commit_at = time.monotonic() + COMMIT_INTERVAL_S + COMMIT_RETRY_S
+        self._fail_waiting()
+        return False
+
+    def _fail_waiting(self) -> None:
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._loop.call_soon_threadsafe(_resolve, waiting, IntentError("intent not committed"))
+
+    def _reopen(self, error: ProducerBrokenError) -> None:
+        """A new producer, which settles what the old one left open. Twice in a row is fatal."""
+        now = time.monotonic()
+        if now - self._reopened_at < REOPEN_S:
+            raise fatal(error, self._group) from error
+        self._reopened_at = now
+        log.error("producer replaced", extra={"group": self._group, "why": str(error)})
+        while True:
+            try:
+                self._committer.open()
+                return
+            except KafkaException as again:
+                if kafka_error(again).fatal() or time.monotonic() - now > PATIENCE_S:
+                    raise fatal(again, self._group) from again
+                time.sleep(COMMIT_RETRY_S)
+
+    def _took_place(self, offsets: list[TopicPartition]) -> bool:
+        """Whether a commit whose end we did not see did take place: offset and metadata say so."""
+        wanted = {(p.partition, p.offset, p.metadata or "") for p in offsets}
+        asked = [TopicPartition(self._topic, p.partition) for p in offsets]
+        try:
+            found = self._consumer.committed(asked, timeout=KAFKA_TIMEOUT_S)
+        except KafkaException as again:
+            raise fatal(again, self._group) from again
+        return wanted == {(p.partition, p.offset, p.metadata or "") for p in found}
+
+
+def _resolve(futures: Waiting, error: Exception | None) -> None:
+    for future in futures:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)

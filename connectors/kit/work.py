@@ -1,0 +1,129 @@
+"""What passes between the Kafka thread, the lanes and those who carry out records."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from confluent_kafka import Message
+
+from connectors.kit.progress import Progress
+from gridwire.dead_letters import Headers
+
+
+class WithdrawnError(Exception):
+    """The partition goes to another owner and nothing of this record has been sent: leave it to that one."""
+
+
+class IntentError(Exception):
+    """The intent to send an unsafe operation could not be committed: it was not sent, try again later."""
+
+
+@dataclass(eq=False, slots=True)
+class Assigned:
+    """A partition while it is ours. The Kafka thread owns `progress`; the loop owns the rest.
+
+    `draining`: start nothing new. `lost`: send nothing at all, drop every outcome.
+    """
+
+    topic: str
+    partition: int
+    progress: Progress
+    draining: bool = False
+    lost: bool = False
+    taken: int = 0  # counted by the Kafka thread
+    settled: int = 0  # counted by the Kafka thread
+
+    @property
+    def buffered(self) -> int:
+        return self.taken - self.settled
+
+
+@dataclass(eq=False, slots=True)
+class Entry:
+    """A record on its way. `intended`: an earlier owner was about to send it, and its outcome is not known.
+
+    `requests` made for it; `failures` that count against it; `first_at`: monotonic seconds of the first attempt.
+    """
+
+    assigned: Assigned
+    message: Message
+    offset: int
+    key: bytes | None
+    intended: bool = False
+    record: Any = None
+    requests: int = 0
+    failures: int = 0
+    first_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A message to write together with the offset of what led to it."""
+
+    topic: str
+    key: bytes | str | None
+    value: bytes | None
+    headers: Headers = field(default_factory=list)
+
+
+def nothing() -> None:
+    """No note to take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Entries are finished: `outputs` are written and their offsets committed together.
+
+    `committed` is called in the Kafka thread once that has happened: for metrics, nothing else.
+    """
+
+    entries: tuple[Entry, ...]
+    outputs: tuple[Output, ...] = ()
+    committed: Callable[[], None] = nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Try again in `delay_s`. `aside`: meanwhile the lane's other records go on."""
+
+    delay_s: float
+    aside: bool = False
+
+
+class Permit(Protocol):
+    """Whether a record may be sent now: asked before each of its requests.
+
+    `given` is False while the assignment is not confirmed (then `wait`), and raises WithdrawnError once the record
+    is another's. `used`: something is being sent, so it is ours to the end.
+    """
+
+    def given(self) -> bool: ...
+
+    async def wait(self) -> None: ...
+
+    def used(self) -> None: ...
+
+
+class Handler(Protocol):
+    """Carries out records. `waiting`: the lane's records behind `entry`, which may be settled with it."""
+
+    async def handle(
+        self, entry: Entry, waiting: Sequence[Entry], permit: Permit
+    ) -> Settled | Later: ...
+
+
+class Feed(Protocol):
+    """The Kafka side, as the lanes see it. All but `confirmed` and `settle` are called in the loop."""
+
+    def confirmed(self) -> bool:
+        """Whether our assignment was confirmed by the group's coordinator a short while ago."""
+
+    def settle(self, settled: Settled) -> None:
+        """Hands over outcomes, to be committed soon."""
+
+    def intend(self, entry: Entry) -> "asyncio.Future[None]":
+        """Resolves once the intent to send `entry` is committed; IntentError where it is not."""
+
+    def retract(self, entry: Entry) -> None:
+        """Takes an intent back: nothing was sent."""
