@@ -70,6 +70,8 @@ def said(response: Response) -> Any:
         return None
     errors = body.get("errors")
     first_error = errors[0] if isinstance(errors, list) and errors else errors
+    if isinstance(first_error, dict):  # as /users/track has them
+        first_error = " ".join(str(value) for value in first_error.values())
     return body.get("notice") or first_error or body.get("message")
 
 

@@ -1,6 +1,6 @@
 """Money in minor units, with as many digits as ISO 4217 gives the currency."""
 
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal, DecimalException
 
 # ISO 4217: currencies whose minor unit is not a hundredth.
 WHOLE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
@@ -35,6 +35,6 @@ def minor(amount: object, code: str, times: int = 1) -> int | None:
             return None
         scaled = value.scaleb(EXPONENTS.get(code, EXPONENT_USUAL))
         units = int(scaled.to_integral_value(ROUND_HALF_EVEN))
-    except InvalidOperation:
+    except DecimalException:  # not a number, or beyond all numbers
         return None
     return units if abs(units) <= MINOR_MAX else None

@@ -310,13 +310,14 @@ def comment_body(comment: AddComment) -> dict[str, str]:
 
 
 def transition_body(move: MoveThread, to: str, settings: TradingGridSettings) -> dict[str, Any]:
-    """POST /threads/{id}/transitions: one step, in the tenant's own word for the status."""
+    """POST /threads/{id}/transitions: one step, in the tenant's own word for the status.
+
+    The note goes with the last step alone: people read it once.
+    """
     theirs = {ours: name for name, ours in settings.statuses.items()}
-    body: dict[str, Any] = {
-        "to": theirs.get(to, to),
-        "reason_code": move.reason_code,
-        "note": move.note,
-    }
+    body: dict[str, Any] = {"to": theirs.get(to, to), "reason_code": move.reason_code}
+    if to == move.to and move.note:
+        body["note"] = move.note
     if to == ThreadStatus.RESOLVED:
         body["resolution"] = {
             "code": move.resolution_code,
