@@ -1,0 +1,108 @@
+"""The `gridwire` command. Exit status: 0 done, 1 failed, 2 configuration or call is wrong, 3 nothing found."""
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from gridwire import __version__
+from gridwire.settings import KafkaSettings, SettingsError, load
+
+WRONG = 2
+
+
+def load_env_file(path: Path) -> None:
+    """Variables of an `.env` file that are not set yet: NAME=value lines, # comments, optional quotes."""
+    if not path.is_file():
+        return
+    for line in path.read_text().splitlines():
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if equals and name and not name.startswith("#"):
+            os.environ.setdefault(name.strip(), value.strip().strip("'\""))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="gridwire", description="Platform events in, joined streams, platform actions out."
+    )
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="run a role until it is told to stop")
+    run.add_argument("role", choices=("sources", "streams", "sinks", "all"))
+    flows = commands.add_parser("flows", help="list the flows, what each reads, joins and writes")
+    flows.add_argument("--json", action="store_true", help="machine-readable")
+    topics = commands.add_parser("topics", help="list all topics; --apply creates what is missing")
+    topics.add_argument("--apply", action="store_true", help="create missing topics")
+    topics.add_argument("--json", action="store_true", help="machine-readable")
+    commands.add_parser("check", help="validate the configuration without starting anything")
+    kafka = commands.add_parser("kafka", help="a local Kafka for development")
+    kafka.add_argument("action", choices=("up", "down", "status"))
+    kafka.add_argument("--json", action="store_true", help="machine-readable")
+    sandbox = commands.add_parser("sandbox", help="run the simulated platforms")
+    sandbox.add_argument(
+        "--port", type=int, default=8600, help="0: any free port (default %(default)s)"
+    )
+    demo = commands.add_parser("demo", help="run the whole scenario on this machine and report")
+    demo.add_argument(
+        "--json", type=Path, default=Path("build/demo.json"), help="where the report goes"
+    )
+    demo.add_argument(
+        "--keep", action="store_true", help="leave everything running afterwards, until Ctrl-C"
+    )
+    trace = commands.add_parser(
+        "trace", help="show everything that follows from an event, over all topics"
+    )
+    trace.add_argument("id", help="event id, command id or trace id")
+    trace.add_argument(
+        "--since-hours", type=float, default=24.0, help="how far back to read (default %(default)s)"
+    )
+    trace.add_argument("--json", action="store_true", help="machine-readable")
+    return top
+
+
+def dispatch(arguments: argparse.Namespace) -> int:
+    """Runs the command; its module is imported only now, so that `--help` is quick."""
+    name = arguments.command
+    if name == "run":
+        return int(_module("run").run(arguments.role))
+    if name == "flows":
+        return int(_module("show").flows(as_json=arguments.json))
+    if name == "topics":
+        return int(_module("show").topics(apply=arguments.apply, as_json=arguments.json))
+    if name == "check":
+        return int(_module("show").check())
+    if name == "kafka":
+        return int(_module("local").kafka(arguments.action, as_json=arguments.json))
+    if name == "sandbox":
+        return int(_module("local").sandbox(arguments.port))
+    if name == "demo":
+        return int(importlib.import_module("sandbox.demo").run(arguments.json, keep=arguments.keep))
+    settings = load(KafkaSettings)
+    return int(
+        _module("trace").trace(
+            settings, arguments.id, since_hours=arguments.since_hours, as_json=arguments.json
+        )
+    )
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"gridwire.commands.{name}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point of the console script."""
+    load_env_file(Path(".env"))
+    try:
+        return dispatch(parser().parse_args(arguments))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return WRONG
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""`gridwire run sources|streams|sinks|all`."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+
+import uvloop
+
+from connectors.kit.role import run_sinks, run_sources
+from gridwire import logs
+from gridwire.commands.configuration import Configuration, configuration
+from streams.feeds import FEEDS
+from streams.runtime.worker import run_streams
+
+log = logging.getLogger(__name__)
+
+ROLES = ("sources", "streams", "sinks")
+STOP_S_MAX = 45.0
+WATCH_S = 0.2
+FAILED = 1
+
+Role = Callable[[Configuration, asyncio.Event], Awaitable[None]]
+
+
+async def _sources(config: Configuration, stop: asyncio.Event) -> None:
+    sources = [connector.source(settings) for connector, settings in config.connectors]
+    await run_sources(config.kafka, sources, stop)
+
+
+async def _sinks(config: Configuration, stop: asyncio.Event) -> None:
+    sinks = [connector.sink(settings) for connector, settings in config.connectors]
+    await run_sinks(config.kafka, sinks, stop)
+
+
+async def _streams(config: Configuration, stop: asyncio.Event) -> None:
+    for flow, missing in config.inactive.items():
+        log.info(
+            "flow inactive", extra={"flow": flow, "platforms_not_configured": ", ".join(missing)}
+        )
+    flows = (*FEEDS, *config.flows)
+    await run_streams(config.kafka, config.streams, flows, config.flow_settings, stop)
+
+
+RUN: dict[str, Role] = {"sources": _sources, "streams": _streams, "sinks": _sinks}
+
+
+def run(role: str) -> int:
+    """Runs a role until SIGTERM or SIGINT. Returns the exit status."""
+    if role == "all":
+        return run_all()
+    config = configuration()
+    logs.configure(role, config.common.log_level)
+    try:
+        uvloop.run(_until_signal(RUN[role], config))
+    except Exception as error:
+        log.exception("role ended", extra={"reason": str(error)})
+        return FAILED
+    return 0
+
+
+async def _until_signal(role: Role, config: Configuration) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await role(config, stop)
+
+
+def run_all() -> int:
+    """All roles on one machine, a process each: ops ports are the configured one and the two after it.
+
+    One that ends takes the others with it, so that a supervisor sees it.
+    """
+    config = configuration()
+    logs.configure("all", config.common.log_level)
+    children = {role: _spawn(role, config.kafka.ops_port, n) for n, role in enumerate(ROLES)}
+    stopping = False
+
+    def stop(_number: int, _frame: object) -> None:
+        nonlocal stopping
+        stopping = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    while not stopping and all(child.poll() is None for child in children.values()):
+        time.sleep(WATCH_S)
+    ended = {role: child.poll() for role, child in children.items() if child.poll() is not None}
+    for role, status in ended.items():
+        log.error("role ended by itself", extra={"ended": role, "status": status})
+    _stop(children)
+    return FAILED if ended else 0
+
+
+def _spawn(role: str, ops_port: int, number: int) -> subprocess.Popen[bytes]:
+    environ = dict(os.environ)
+    environ["GRIDWIRE_OPS_PORT"] = str(ops_port + number if ops_port else 0)
+    command = [sys.executable, "-m", "gridwire.cli", "run", role]
+    return subprocess.Popen(command, env=environ, start_new_session=True)  # noqa: S603
+
+
+def _stop(children: dict[str, subprocess.Popen[bytes]]) -> None:
+    """Sources first, so that nothing new comes in while the rest finishes."""
+    deadline = time.monotonic() + STOP_S_MAX
+    for child in children.values():
+        child.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(max(0.1, deadline - time.monotonic()))
+    for role, child in children.items():
+        if child.poll() is None:
+            log.error("role did not stop in time and is killed", extra={"killed": role})
+            child.kill()
+            child.wait()

@@ -1,0 +1,110 @@
+"""`gridwire flows`, `topics` and `check`: what is there, and whether it fits."""
+
+import json
+from typing import Any
+
+from confluent_kafka import KafkaException
+
+from gridwire import kafka
+from gridwire.commands.configuration import configuration
+from gridwire.settings import KafkaSettings, SettingsError, load
+from gridwire.topics import DEAD_LETTERS, TOPICS
+from streams.engine.plan import plan
+from streams.feeds import FEEDS
+from streams.flow import lookups_of, reads_of
+from streams.flows import FLOWS
+
+WRONG = 2
+
+
+def flows(*, as_json: bool) -> int:
+    """Every flow: what it is for, what it reads, looks up and writes, and whether it is active here."""
+    try:
+        inactive = dict(configuration().inactive)
+    except SettingsError:
+        inactive = {}
+    rows = []
+    for flow in FLOWS:
+        legs = flow.default_legs()
+        rows.append(
+            {
+                "id": flow.id,
+                "purpose": flow.purpose,
+                "active": flow.id not in inactive,
+                "platforms": list(flow.needs),
+                "not_configured": list(inactive.get(flow.id, ())),
+                "legs": [
+                    {
+                        "name": leg.name,
+                        "shape": type(leg).__name__.lower(),
+                        "reads": [topic.name for topic in reads_of(leg)],
+                        "looks_up": sorted({look.table.name for look in lookups_of(leg)}),
+                        "writes": [topic.name for topic in leg.writes],
+                    }
+                    for leg in legs
+                ],
+            }
+        )
+    print(json.dumps(rows, indent=2) if as_json else "\n".join(_flow_text(row) for row in rows))
+    return 0
+
+
+def _flow_text(row: dict[str, Any]) -> str:
+    state = (
+        "" if row["active"] else f"  (inactive: {', '.join(row['not_configured'])} not configured)"
+    )
+    lines = [f"{row['id']}{state}", f"    {row['purpose']}"]
+    for leg in row["legs"]:
+        known = f" + {', '.join(leg['looks_up'])}" if leg["looks_up"] else ""
+        lines.append(
+            f"    {leg['name']:<10} {', '.join(leg['reads'])}{known} → {', '.join(leg['writes']) or 'state'}"
+        )
+    return "\n".join(lines)
+
+
+def topics(*, apply: bool, as_json: bool) -> int:
+    """Every topic; `apply` creates what is missing. Exit status 2 where a broker refuses."""
+    stores = plan((*FEEDS, *FLOWS)).stores
+    if apply:
+        try:
+            created = kafka.create_topics(load(KafkaSettings), list(stores))
+        except KafkaException as error:
+            print(
+                f"the broker refuses: {error.args[0].str()}; create the topics with the rights it wants"
+            )
+            return WRONG
+        print(f"created {len(created)}: {', '.join(created) or 'nothing was missing'}")
+        return 0
+    rows = [
+        {
+            "name": t.name,
+            "kind": t.kind,
+            "record": t.record.__name__,
+            "compacted": t.compacted,
+            "doc": t.doc,
+        }
+        for t in TOPICS
+    ]
+    rows += [
+        {"name": t.name, "kind": "dead-letter", "record": "", "compacted": False, "doc": t.doc}
+        for t in DEAD_LETTERS
+    ]
+    rows += [
+        {"name": name, "kind": "changelog", "record": "", "compacted": True, "doc": "State."}
+        for name in stores
+    ]
+    text = "\n".join(f"{row['name']:<44} {row['kind']:<12} {row['doc']}" for row in rows)
+    print(json.dumps(rows, indent=2) if as_json else text)
+    return 0
+
+
+def check() -> int:
+    """Validates the whole configuration without starting anything. Exit status 2 where something is wrong."""
+    config = configuration()
+    platforms = ", ".join(connector.name for connector, _ in config.connectors) or "none"
+    print(
+        f"configuration is valid; platforms: {platforms}; active flows: {len(config.flows)} of {len(FLOWS)}"
+    )
+    for flow, missing in config.inactive.items():
+        print(f"  inactive: {flow} ({', '.join(missing)} not configured)")
+    return 0

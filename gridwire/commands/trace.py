@@ -1,0 +1,156 @@
+"""`gridwire trace ID`: from cause to effect over all topics."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from confluent_kafka import Message, TopicPartition
+
+from gridwire import dead_letters, kafka
+from gridwire.codec import Codec, CodecError, Registry
+from gridwire.records import PII, Record
+from gridwire.settings import KafkaSettings
+from gridwire.topics import BY_NAME, DEAD_LETTERS, TOPICS
+
+BATCH = 2_000
+POLL_S = 0.5
+READ_S_MAX = 300.0
+NOT_FOUND = 3
+# Facts worth a glance; none of them may hold personal data.
+FACTS = (
+    "flow",
+    "operation",
+    "outcome",
+    "object_id",
+    "reason",
+    "attempts",
+    "kind",
+    "status",
+    "event_type",
+    "resource",
+)
+
+
+def trace(settings: KafkaSettings, wanted: str, *, since_hours: float, as_json: bool) -> int:
+    """Prints every record that belongs to an event id, command id or trace id, in order.
+
+    Reads all topics from `since_hours` ago. Exit status 3 where nothing is found.
+    """
+    found = sorted(_chain(settings, wanted, since_hours), key=lambda entry: entry["produced_at"])
+    if not found:
+        print(
+            f"nothing found for {wanted} in the last {since_hours:g} hours: try --since-hours with more"
+        )
+        return NOT_FOUND
+    print(json.dumps(found, indent=2) if as_json else "\n".join(_text(entry) for entry in found))
+    return 0
+
+
+def _chain(settings: KafkaSettings, wanted: str, since_hours: float) -> list[dict[str, Any]]:
+    """First which trace is meant (an id may be of any record in it), then all of its records."""
+    entries = list(_entries(settings, since_hours))
+    traces = {
+        e["trace_id"]
+        for e in entries
+        if wanted in (e["event_id"], e["trace_id"], e["causation_id"])
+    }
+    return [entry for entry in entries if entry["trace_id"] and entry["trace_id"] in traces]
+
+
+def _entries(settings: KafkaSettings, since_hours: float) -> Iterator[dict[str, Any]]:
+    codec = Codec(Registry(settings.registry_url))
+    for message in _messages(settings, since_hours):
+        topic = BY_NAME.get(message.topic() or "")
+        if topic is None:
+            yield _dead(message)
+            continue
+        try:
+            yield _entry(message, codec.of(topic).decode(message.value()))
+        except CodecError:
+            continue  # a tombstone, or a message that a flow has dead-lettered: it has no trace to show
+
+
+def _messages(settings: KafkaSettings, since_hours: float) -> Iterator[Message]:
+    reader = kafka.reader(settings)
+    try:
+        partitions = _from(settings, reader, since_hours)
+        reader.assign([TopicPartition(p.topic, p.partition, p.offset) for p, _ in partitions])
+        ends = {(p.topic, p.partition): end for p, end in partitions}
+        deadline = time.monotonic() + READ_S_MAX
+        asked = [p for p, _ in partitions]
+        while time.monotonic() < deadline and any(
+            p.offset < ends[p.topic, p.partition] for p in reader.position(asked)
+        ):
+            yield from (m for m in reader.consume(BATCH, POLL_S) if m.error() is None)
+    finally:
+        reader.close()
+
+
+def _from(
+    settings: KafkaSettings, reader: Any, since_hours: float
+) -> list[tuple[TopicPartition, int]]:
+    """Where to read each partition from, and to which end."""
+    since_ms = round((time.time() - since_hours * 3600) * 1000)
+    counts = kafka.partition_counts(settings)
+    declared = [t.name for t in TOPICS] + [t.name for t in DEAD_LETTERS]
+    names = [name for name in declared if name in counts]
+    wanted = [TopicPartition(name, p, since_ms) for name in names for p in range(counts[name])]
+    found = []
+    for partition in reader.offsets_for_times(wanted, timeout=kafka.ADMIN_TIMEOUT_S):
+        _, end = reader.get_watermark_offsets(partition, timeout=kafka.ADMIN_TIMEOUT_S)
+        if 0 <= partition.offset < end:
+            found.append(
+                (TopicPartition(partition.topic, partition.partition, partition.offset), end)
+            )
+    return found
+
+
+def _entry(message: Message, record: Record) -> dict[str, Any]:
+    hidden = PII.get(type(record), ())
+    facts = {
+        name: getattr(record, name)
+        for name in FACTS
+        if hasattr(record, name) and name not in hidden
+    }
+    return {
+        "topic": message.topic(),
+        "partition": message.partition(),
+        "offset": message.offset(),
+        "produced_at": record.produced_at,
+        "event_id": record.event_id,
+        "causation_id": record.causation_id,
+        "trace_id": record.trace_id,
+        "source": record.source,
+        "facts": {name: value for name, value in facts.items() if value not in (None, "")},
+    }
+
+
+def _dead(message: Message) -> dict[str, Any]:
+    raw = message.headers() or []
+    headers = {
+        name: (value or b"") for name, value in (raw.items() if isinstance(raw, dict) else raw)
+    }
+    text = {
+        name: v.decode() if isinstance(v, bytes) else v
+        for name, v in headers.items()
+        if name.startswith(dead_letters.OURS)
+    }
+    return {
+        "topic": message.topic(),
+        "partition": message.partition(),
+        "offset": message.offset(),
+        "produced_at": int(message.timestamp()[1]),
+        "event_id": "",
+        "causation_id": None,
+        "trace_id": text.get(dead_letters.TRACE_ID, ""),
+        "source": text.get(dead_letters.FLOW, ""),
+        "facts": {"reason": text.get(dead_letters.REASON, "")},
+    }
+
+
+def _text(entry: dict[str, Any]) -> str:
+    at = time.strftime("%H:%M:%S", time.gmtime(entry["produced_at"] / 1000))
+    facts = " ".join(f"{name}={value}" for name, value in entry["facts"].items())
+    place = f"{entry['topic']}[{entry['partition']}]@{entry['offset']}"
+    return f"{at}.{entry['produced_at'] % 1000:03d}  {place:<48} {entry['event_id']:<36}  {facts}"
