@@ -212,6 +212,14 @@ TRADING_GRID_COMMANDS = Topic(
     kind="command",
     doc="What Trading Grid is to do, keyed by lane.",
 )
+CHECKPOINTS = Topic(
+    name="checkpoint.sources",
+    record=r.Checkpoint,
+    key=lambda checkpoint: f"{checkpoint.platform}/{checkpoint.resource}",
+    kind="internal",
+    doc="How far each polled resource has been read, keyed by platform and resource.",
+    compacted=True,
+)
 BRAZE_RECEIPTS = _receipts("braze")
 BIGCOMMERCE_RECEIPTS = _receipts("bigcommerce")
 TRADING_GRID_RECEIPTS = _receipts("trading-grid")
