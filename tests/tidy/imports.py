@@ -50,6 +50,7 @@ FLOWS_MAY = (
     "streams.rules",
     "streams.tables",
 )
+CONNECTOR_LIST = "connectors.registry"  # the one module that lists them all
 PRODUCT = ("gridwire", "connectors", "streams")
 
 
@@ -128,7 +129,7 @@ def banned_imports(source: Source) -> list[str]:
 def neighbours(source: Source) -> list[str]:
     """Connectors that import one another, or a kit that knows a connector."""
     parts = source.module.split(".")
-    if parts[0] != "connectors" or len(parts) < 2:
+    if parts[0] != "connectors" or len(parts) < 2 or source.module == CONNECTOR_LIST:
         return []
     allowed = ("connectors.kit", f"connectors.{parts[1]}")
     return [
