@@ -33,6 +33,8 @@ SEEK_TRIES_MAX = 50
 SEEK_PAUSE_S = 0.1
 PRODUCE_TRIES_MAX = 600
 PRODUCE_PAUSE_S = 0.05
+QUEUE_MAX = 1_000_000
+QUEUE_HALF = QUEUE_MAX // 2
 EXACTLY_ONCE = "exactly_once"
 
 TP = tuple[str, int]
@@ -96,7 +98,7 @@ class Broker:
     def _make_producer(self, slot: str) -> Producer:
         if self.exactly_once:
             return kafka.producer(
-                self.settings, transactional_id=slot, queue_buffering_max_messages=1_000_000
+                self.settings, transactional_id=slot, queue_buffering_max_messages=QUEUE_MAX
             )
         return kafka.producer(self.settings, on_delivery=self._delivered)
 
@@ -167,20 +169,24 @@ class Broker:
         self._open = True
 
     def _produce_batch(self, batch: Write) -> None:
-        """`produce_batch` says in the dicts what it could not take: a full queue is waited for, the rest aborts."""
-        left = batch.messages
+        """`produce_batch` says in the dicts what it could not take. Any such message aborts the round.
+
+        Offering the rest again would not do: a later message of a key may have been taken where an earlier was not.
+        """
+        self._wait_for_room()
+        taken = self._producer.produce_batch(batch.topic, batch.messages)
+        if taken == len(batch.messages):
+            return
+        errors = [m["_error"].name() for m in batch.messages if m.get("_error") is not None]
+        why = errors[0] if errors else "no reason given"
+        raise AbortedError(f"{batch.topic}: {len(batch.messages) - taken} not taken ({why})")
+
+    def _wait_for_room(self) -> None:
         for _ in range(PRODUCE_TRIES_MAX):
-            if self._producer.produce_batch(batch.topic, left) == len(left):
+            if len(self._producer) < QUEUE_HALF:
                 return
-            errors = [m for m in left if m.get("_error") is not None]
-            hard = [m["_error"] for m in errors if m["_error"].code() != KafkaError._QUEUE_FULL]  # noqa: SLF001
-            if hard or not errors:
-                raise AbortedError(
-                    f"{batch.topic}: {hard[0].name() if hard else 'messages not taken'}"
-                )
-            left = [{k: v for k, v in m.items() if k != "_error"} for m in errors]
             self._producer.poll(PRODUCE_PAUSE_S)
-        raise AbortedError(f"{batch.topic}: the producer's queue stayed full")
+        raise AbortedError("the producer's queue stays full")
 
     def _produce_single(self, single: Single) -> None:
         extra: dict[str, Any] = {} if single.partition is None else {"partition": single.partition}

@@ -123,9 +123,16 @@ def check_partitions(settings: KafkaSettings, plan_: Plan) -> None:
         )
 
 
+class _App(faust.App):
+    """Keeps nothing on disk: Faust's tables are not used."""
+
+    def _create_directories(self) -> None:
+        """A container's root is read-only."""
+
+
 def faust_app(context: Context) -> faust.App:
     """A Faust app whose agents hand batches to the engine."""
-    app = faust.App(
+    app = _App(
         f"{context.kafka.group_prefix}-{context.group}",
         broker=f"kafka://{context.kafka.bootstrap.split(',')[0]}",
         store="memory://",

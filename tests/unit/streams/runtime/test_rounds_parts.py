@@ -1,0 +1,121 @@
+"""Parts of the round loop that need no broker: time, the search for poison, what a producer did not take."""
+
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError
+
+from streams.runtime.broker import AbortedError, Broker, Write
+from streams.runtime.rounds import Batch, Progress
+from streams.runtime.transport import ABORTS_AT_ONE_PLACE_MAX, Suspect
+
+TP = ("source.braze.engagement", 0)
+OTHER = ("source.bigcommerce.orders", 0)
+
+
+def test_timers_do_not_run_ahead_of_input_that_waits() -> None:
+    progress = Progress()
+    progress.assigned([TP, OTHER])
+    assert progress.time_ms(0, 10_000) == 0
+    progress.read(TP, 4_000)
+    progress.end(OTHER)
+    assert progress.time_ms(0, 10_000) == 4_000
+    progress.end(TP)
+    assert progress.time_ms(0, 10_000) == 10_000
+
+
+def test_a_partitions_time_ignores_other_partitions() -> None:
+    progress = Progress()
+    progress.assigned([(TP[0], 0), (TP[0], 1)])
+    progress.end((TP[0], 1))
+    assert progress.time_ms(1, 7_000) == 7_000
+    assert progress.time_ms(0, 7_000) == 0
+
+
+def test_an_end_mark_of_a_revoked_partition_is_ignored() -> None:
+    progress = Progress()
+    progress.assigned([TP])
+    progress.revoked([TP])
+    progress.end(TP)
+    assert progress.time_ms(0, 5) == 5
+
+
+class _Message:
+    def __init__(self, offset: int) -> None:
+        self._offset = offset
+
+    def offset(self) -> int:
+        return self._offset
+
+
+def batch(first: int, count: int) -> Batch:
+    messages: Any = [_Message(first + n) for n in range(count)]
+    return Batch(TP[0], 0, messages, lambda _batch: None)
+
+
+def find(poison: int, first: int, count: int, full: int) -> tuple[tuple[str, int, int] | None, int]:
+    """Plays rounds from `first`; any that holds `poison` aborts. Returns what was found, and the aborts."""
+    suspect, position, aborts = Suspect(full), first, 0
+    while position < first + count:
+        size = min(suspect.limit, first + count - position)
+        if position <= poison < position + size:
+            aborts += 1
+            assert aborts < 100, "the search must end"
+            found = suspect.aborted([batch(position, size)])
+            if found is not None:
+                return found, aborts
+        else:
+            position += size
+            suspect.committed()
+    return None, aborts
+
+
+@pytest.mark.parametrize("poison", [100, 101, 150, 163, 198, 199])
+def test_the_record_that_a_round_cannot_get_past_is_found(poison: int) -> None:
+    found, aborts = find(poison, first=100, count=100, full=64)
+    assert found == (TP[0], 0, poison)
+    assert aborts >= ABORTS_AT_ONE_PLACE_MAX
+
+
+def test_aborts_at_different_places_blame_nobody() -> None:
+    suspect = Suspect(64)
+    for place in (1, 2, 3, 4, 5, 6):
+        assert suspect.aborted([batch(place, 10)]) is None
+    assert suspect.limit == 64
+
+
+def test_an_abort_without_records_blames_nobody() -> None:
+    suspect = Suspect(64)
+    assert [suspect.aborted([]) for _ in range(10)] == [None] * 10
+
+
+class _Producer:
+    """Takes `room` messages of a batch; says QUEUE_FULL, or `code`, for the rest."""
+
+    def __init__(self, room: int, code: int = KafkaError._QUEUE_FULL) -> None:
+        self.room, self.code = room, code
+
+    def __len__(self) -> int:
+        return 0
+
+    def produce_batch(self, _topic: str, messages: list[dict[str, Any]]) -> int:
+        for message in messages[self.room :]:
+            message["_error"] = KafkaError(self.code)
+        return min(self.room, len(messages))
+
+
+def _broker(producer: _Producer) -> Broker:
+    broker = Broker.__new__(Broker)
+    broker._producer = producer  # type: ignore[assignment]
+    return broker
+
+
+@pytest.mark.parametrize("code", [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError._QUEUE_FULL])
+def test_one_message_that_the_producer_did_not_take_aborts_the_round(code: int) -> None:
+    messages = [{"value": n} for n in range(10)]
+    with pytest.raises(AbortedError, match="t: 1 not taken"):
+        _broker(_Producer(room=9, code=code))._produce_batch(Write("t", messages))
+
+
+def test_a_batch_taken_whole_is_fine() -> None:
+    _broker(_Producer(room=10))._produce_batch(Write("t", [{"value": n} for n in range(10)]))
