@@ -34,12 +34,15 @@ demo: setup ## From a fresh clone to a finished run of the whole scenario
 test: setup ## Run all tests; skips say what is missing (ARGS="-k name" narrows)
 	@$(BIN)/python -m pytest $(ARGS)
 
+# Every step runs, so that one look shows all there is to mend.
 check: setup ## ruff, mypy --strict, generated files up to date, structural tests
-	@$(BIN)/ruff check $(SOURCES)
-	@$(BIN)/ruff format --check $(SOURCES)
-	@$(BIN)/mypy $(SOURCES)
-	@$(BIN)/python -m gridwire.generate --check
-	@$(BIN)/python -m pytest -q tests/tidy
+	@status=0; \
+	$(BIN)/ruff check $(SOURCES) || status=1; \
+	$(BIN)/ruff format --check $(SOURCES) || status=1; \
+	$(BIN)/mypy $(SOURCES) || status=1; \
+	$(BIN)/python -m gridwire.generate --check || status=1; \
+	$(BIN)/python -m pytest -q tests/tidy || status=1; \
+	exit $$status
 
 format: setup ## Format the code and apply safe fixes
 	@$(BIN)/ruff check --fix-only --quiet $(SOURCES)
