@@ -62,7 +62,8 @@ event_type_label = Bounded()
 # ---- gateway -----------------------------------------------------------------------------------------------------
 WEBHOOKS = Counter(
     "gridwire_webhooks_total",
-    "Webhook deliveries by outcome: accepted, duplicate, refused, oversize, malformed, overloaded, unavailable.",
+    "Webhook deliveries by outcome: accepted, duplicate, refused, oversize, malformed, overloaded, unavailable, "
+    "aborted (by the sender, or too slow), fault.",
     ["platform", "route", "outcome"],
 )
 WEBHOOKS_REFUSED = Counter(
@@ -83,6 +84,11 @@ UNKNOWN_EVENT_TYPES = Counter(
     "gridwire_unknown_event_types_total",
     "Events of a type that gridwire does not know: accepted and not used.",
     ["platform", "event_type"],
+)
+SOURCE_EVENTS_FILTERED = Counter(
+    "gridwire_source_events_filtered_total",
+    "Received events that end at the gateway on purpose.",
+    ["platform", "reason"],
 )
 RECORDS_PRODUCED = Counter(
     "gridwire_records_produced_total",

@@ -109,7 +109,8 @@ class TransactionalCommitter:
         try:
             producer.begin_transaction()
             _produce(producer, outputs)
-            _retried(producer.send_offsets_to_transaction, offsets, metadata, COMMIT_TIMEOUT_S)
+            if offsets:
+                _retried(producer.send_offsets_to_transaction, offsets, metadata, COMMIT_TIMEOUT_S)
         except (KafkaException, CommitFailedError) as raised:
             self._abort(producer, raised)
             raise _failure(raised) from raised
@@ -156,7 +157,7 @@ def _failure(raised: KafkaException | CommitFailedError) -> CommitFailedError:
 class PlainCommitter:
     """At least once: outputs are acknowledged by Kafka first, then the offsets are committed."""
 
-    def __init__(self, make: Callable[[], Producer], consumer: Consumer) -> None:
+    def __init__(self, make: Callable[[], Producer], consumer: Consumer | None) -> None:
         self._make = make
         self._consumer = consumer
         self._producer: Producer | None = None
@@ -173,7 +174,8 @@ class PlainCommitter:
         del metadata  # the consumer's own
         try:
             self._write(outputs)
-            self._consumer.commit(offsets=offsets, asynchronous=False)
+            if offsets and self._consumer is not None:
+                self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as raised:
             if kafka_error(raised).fatal():
                 raise ProducerBrokenError(_named(raised)) from raised

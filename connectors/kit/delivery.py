@@ -15,9 +15,11 @@ from typing import Any, Literal
 from connectors.kit.calls import Caller, Finished, Refusal, Refused
 from connectors.kit.clock import Clock
 from connectors.kit.connector import Done, Misconfigured, Operation, Rejected, Sink, Transient
+from connectors.kit.letters import letters_of
 from connectors.kit.messages import Messages
 from connectors.kit.retry import RetryPolicy
 from connectors.kit.settings import UnsafeRepeats
+from connectors.kit.unreadable import UNREADABLE_DELAY_S, Unreadable
 from connectors.kit.work import (
     Entry,
     Feed,
@@ -30,7 +32,7 @@ from connectors.kit.work import (
 )
 from gridwire import metrics
 from gridwire.codec import CodecError, RegistryUnavailableError
-from gridwire.dead_letters import Why, count, of_message
+from gridwire.dead_letters import Why, count
 from gridwire.ids import derived
 from gridwire.records import Receipt
 from gridwire.topics import DEAD_LETTER_SINKS
@@ -73,7 +75,13 @@ class Deliveries:
         self._unsafe_repeats = terms.unsafe_repeats
         self._platform = sink.platform.name
         self._source = f"{self._platform}/sink"
+        self._unreadable = Unreadable(sink.commands.name)
         self._latency = metrics.DELIVERY_LATENCY.labels(self._platform)
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing is delivered; None where all is well."""
+        return self._unreadable.problem
 
     async def handle(
         self, entry: Entry, waiting: Sequence[Entry], permit: Permit
@@ -86,10 +94,13 @@ class Deliveries:
             if entry.record is None:
                 entry.record = await self._messages.read(self._sink.commands, entry.message.value())
         except CodecError as error:
-            return self._unreadable(entry, error)
+            if self._unreadable.found(error):
+                return Later(UNREADABLE_DELAY_S)
+            return self._dead(entry, error)
         except RegistryUnavailableError as error:
             log.warning("command waits", extra={"platform": self._platform, "why": str(error)})
             return Later(REGISTRY_DELAY_S)
+        self._unreadable.passed()
         return await self._attempt(entry, permit)
 
     # ---- one attempt ---------------------------------------------------------------------------------------------
@@ -165,14 +176,17 @@ class Deliveries:
                 outputs.append(await self._written(topic, learnt))
             except CodecError as error:  # the delivery itself stands
                 why = self._why(entry, "learnt record does not fit its topic", error)
-                outputs.extend(_letters(entry, why))
+                outputs.extend(letters_of(DEAD_LETTER_SINKS, why, entry.message))
         outputs.append(await self._receipt(entry, "delivered", None, done.object_id))
         return self._settled(entry, "delivered", outputs, None)
 
     async def _finished(self, entry: Entry, outcome: Outcome, reason: str) -> Settled:
         """Not delivered: a receipt says so, and the command becomes a dead letter."""
         why = self._why(entry, reason)
-        outputs = [await self._receipt(entry, outcome, reason, None), *_letters(entry, why)]
+        outputs = [
+            await self._receipt(entry, outcome, reason, None),
+            *letters_of(DEAD_LETTER_SINKS, why, entry.message),
+        ]
         log.warning(
             "command not delivered",
             extra={
@@ -185,7 +199,7 @@ class Deliveries:
         )
         return self._settled(entry, outcome, outputs, why)
 
-    def _unreadable(self, entry: Entry, error: CodecError) -> Settled:
+    def _dead(self, entry: Entry, error: CodecError) -> Settled:
         """No command can be read out of it, so no receipt either: a dead letter with the original bytes."""
         why = Why(error.reason, FLOW_UNKNOWN, detail=str(error), error=error)
         log.warning(
@@ -193,7 +207,9 @@ class Deliveries:
             extra={"platform": self._platform, "offset": entry.offset, "reason": error.reason},
         )
         return Settled(
-            (entry,), tuple(_letters(entry, why)), partial(count, DEAD_LETTER_SINKS, why)
+            (entry,),
+            tuple(letters_of(DEAD_LETTER_SINKS, why, entry.message)),
+            partial(count, DEAD_LETTER_SINKS, why),
         )
 
     async def _receipt(
@@ -259,9 +275,3 @@ class Deliveries:
             attempt=entry.requests,
             trace_id=command.trace_id,
         )
-
-
-def _letters(entry: Entry, why: Why) -> list[Output]:
-    """The dead letter of a command."""
-    letters = of_message(DEAD_LETTER_SINKS, why, entry.message)
-    return [Output(one.topic, one.key, one.value, one.headers) for one in letters]

@@ -71,7 +71,10 @@ class KafkaClients:
 
 
 class Engine:
-    """Carries out one topic with one handler. `name`: of the consumer group, e.g. `sink.braze`."""
+    """Carries out one topic with one handler. `name`: of the consumer group, e.g. `sink.braze`.
+
+    `concurrency`: 1 to CONCURRENCY_MAX.
+    """
 
     def __init__(
         self,
@@ -83,8 +86,6 @@ class Engine:
         concurrency: int,
         clock: Clock = SYSTEM,
     ) -> None:
-        if not 1 <= concurrency <= CONCURRENCY_MAX:
-            raise ValueError(f"{name}: concurrency must be 1 to {CONCURRENCY_MAX}")
         self.name = name
         self.lanes = Lanes(handler, concurrency, clock)
         self.feed = KafkaFeed(topic, name, self.lanes, KafkaClients(settings, name))

@@ -1,0 +1,155 @@
+"""A producer whose callers wait for Kafka's acknowledgement (acks=all) inside the event loop.
+
+Delivery reports are fetched by the loop itself, every POLL_S while any is awaited: no second thread competes with
+it, and one turn serves all reports that have come. Kafka being away is noticed by librdkafka, and tried again
+in a thread; meanwhile nothing is taken on.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+
+from confluent_kafka import KafkaError, KafkaException, Message
+
+from connectors.kit.work import Output
+from gridwire import kafka as clients
+from gridwire.dead_letters import ENVELOPE_BYTES
+from gridwire.kafka import MESSAGE_BYTES_MAX
+from gridwire.settings import KafkaSettings
+
+POLL_S = 0.002
+IDLE_POLL_S = 0.5
+PROBE_S = 1.0
+PROBE_TIMEOUT_S = 5.0
+REPORT_SHARE = 0.8  # of the caller's deadline: Kafka's verdict comes before it
+QUEUE_MESSAGES_MAX = 200_000
+QUEUE_KB_MAX = 262_144
+FLUSH_S_MAX = 10.0
+log = logging.getLogger(__name__)
+
+
+class UnavailableError(Exception):
+    """Kafka did not acknowledge everything: the sender must send again."""
+
+
+class _Write:
+    """Messages of one call; resolves when all of them are reported."""
+
+    __slots__ = ("error", "future", "left")
+
+    def __init__(self, future: "asyncio.Future[None]", count: int) -> None:
+        self.future = future
+        self.left = count
+        self.error: KafkaError | None = None
+
+    def report(self, error: KafkaError | None, _message: Message) -> None:
+        """The delivery callback: runs inside `poll`, in the loop."""
+        if error is not None:
+            self.error = error
+        self.left -= 1
+        if self.left or self.future.done():
+            return
+        if self.error is None:
+            self.future.set_result(None)
+        else:
+            self.future.set_exception(UnavailableError(f"Kafka: {self.error.name()}"))
+
+
+class AckedProducer:
+    """Writes and waits. `deadline_s`: how long a caller waits at most."""
+
+    def __init__(self, settings: KafkaSettings, deadline_s: float) -> None:
+        self._deadline_s = deadline_s
+        self._producer = clients.producer(
+            settings,
+            error_cb=self._on_error,
+            delivery_timeout_ms=int(deadline_s * REPORT_SHARE * 1_000),
+            message_max_bytes=MESSAGE_BYTES_MAX + ENVELOPE_BYTES,
+            queue_buffering_max_messages=QUEUE_MESSAGES_MAX,
+            queue_buffering_max_kbytes=QUEUE_KB_MAX,
+        )
+        self._awaited = 0
+        self._problem: str | None = "not connected yet"
+        self._tasks: list[asyncio.Task[None]] = []
+        self._polling: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._probe(), name="kafka-probe"),
+            asyncio.create_task(self._idle(), name="kafka-idle"),
+        ]
+
+    async def stop(self) -> None:
+        """Waits for what is under way, within FLUSH_S_MAX."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        left = await asyncio.to_thread(self._producer.flush, FLUSH_S_MAX)
+        if left:
+            log.warning("messages not acknowledged at the end", extra={"count": left})
+
+    def problem(self) -> str | None:
+        """Why Kafka cannot be written to; None where it can."""
+        return self._problem
+
+    async def write(self, outputs: Sequence[Output]) -> None:
+        """Returns when Kafka has acknowledged all. Raises UnavailableError; some may have been written then."""
+        if self._problem is not None:
+            raise UnavailableError(self._problem)
+        if not outputs:
+            return
+        write = _Write(self._loop.create_future(), len(outputs))
+        self._produce(outputs, write)
+        self._awaited += 1
+        if self._polling is None:
+            self._polling = self._loop.call_later(POLL_S, self._poll)
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                await write.future
+        except TimeoutError as error:
+            raise UnavailableError("Kafka did not acknowledge in time") from error
+        finally:
+            self._awaited -= 1
+
+    def _produce(self, outputs: Sequence[Output], write: _Write) -> None:
+        try:
+            for output in outputs:
+                self._producer.produce(
+                    output.topic,
+                    output.value,
+                    output.key,
+                    headers=list(output.headers) or None,
+                    on_delivery=write.report,
+                )
+        except BufferError as error:
+            raise UnavailableError("producer queue is full") from error
+        except KafkaException as error:
+            raise UnavailableError(f"Kafka: {error.args[0].name()}") from error
+
+    def _poll(self) -> None:
+        self._producer.poll(0)
+        waits = self._awaited > 0
+        self._polling = self._loop.call_later(POLL_S, self._poll) if waits else None
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN or error.fatal():  # noqa: SLF001 - librdkafka's own codes
+            self._problem = f"Kafka does not answer: {error.name()}"
+            log.warning("Kafka does not answer", extra={"why": error.str()})
+
+    async def _idle(self) -> None:
+        """Serves librdkafka's events while nobody waits."""
+        while True:
+            await asyncio.sleep(IDLE_POLL_S)
+            self._producer.poll(0)
+
+    async def _probe(self) -> None:
+        """Asks Kafka in a thread while it is away."""
+        while True:
+            if self._problem is not None:
+                with contextlib.suppress(KafkaException):
+                    await asyncio.to_thread(self._producer.list_topics, timeout=PROBE_TIMEOUT_S)
+                    self._problem = None
+                    log.info("Kafka answers")
+            await asyncio.sleep(PROBE_S)

@@ -1,0 +1,126 @@
+"""How far a resource has been polled, kept in Kafka: the checkpoint and the records of its page in one transaction.
+
+Everything here blocks: pollers call it in a thread. There is one `transactional.id` per resource: opening it fences
+whoever polled it before and settles what that one left open, so that the checkpoint read afterwards is the last.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from connectors.kit.commits import Committer, PlainCommitter, TransactionalCommitter
+from connectors.kit.work import Output
+from gridwire import kafka as clients
+from gridwire.codec import Codec, CodecError
+from gridwire.dead_letters import ENVELOPE_BYTES
+from gridwire.kafka import MESSAGE_BYTES_MAX
+from gridwire.records import Checkpoint
+from gridwire.settings import KafkaSettings
+from gridwire.topics import CHECKPOINTS
+
+READ_S_MAX = 60.0
+READ_MESSAGES = 1_000
+READ_POLL_S = 0.5
+
+
+class CheckpointError(Exception):
+    """The checkpoints could not be read to their end; nothing may be polled without them."""
+
+
+class Checkpoints:
+    """The checkpoint of one resource, and the transactions that move it."""
+
+    def __init__(self, settings: KafkaSettings, codec: Codec, platform: str, resource: str) -> None:
+        self._settings = settings
+        self._codec = codec
+        self._platform = platform
+        self._resource = resource
+        self._committer = self._make_committer()
+
+    def open(self) -> str | None:
+        """Fences earlier pollers; returns the cursor, None at the very beginning.
+
+        Raises KafkaException, CheckpointError, RegistryUnavailableError: nothing may be polled then.
+        """
+        self._committer.open()
+        counts = clients.partition_counts(self._settings)
+        ends = clients.end_offsets(
+            self._settings, CHECKPOINTS.name, list(range(counts.get(CHECKPOINTS.name, 0)))
+        )
+        return self._newest({p: end for p, end in ends.items() if end > 0})
+
+    def commit(self, outputs: Sequence[Output]) -> None:
+        """Writes a page with its checkpoint: all or nothing. Raises CommitFailedError or ProducerBrokenError."""
+        self._committer.commit(outputs, [], None)
+
+    def record(self, cursor: str, now_ms: int) -> Checkpoint:
+        """The checkpoint record for `cursor`."""
+        return Checkpoint(
+            occurred_at=now_ms,
+            platform=self._platform,
+            resource=self._resource,
+            cursor=cursor,
+        )
+
+    def _make_committer(self) -> Committer:
+        settings = self._settings
+        size = MESSAGE_BYTES_MAX + ENVELOPE_BYTES
+        name = f"{settings.group_prefix}.poll.{self._platform}.{self._resource}"
+        exactly_once = settings.delivery == "exactly_once"
+        make: Callable[[], Producer] = partial(
+            clients.producer,
+            settings,
+            transactional_id=name if exactly_once else None,
+            message_max_bytes=size,
+        )
+        return TransactionalCommitter(make) if exactly_once else PlainCommitter(make, None)
+
+    def _newest(self, ends: dict[int, int]) -> str | None:
+        """Reads to the read-uncommitted end offsets, so that no open transaction hides the last one."""
+        if not ends:
+            return None
+        consumer = clients.consumer(self._settings, "checkpoints", enable_partition_eof=True)
+        try:
+            consumer.assign([TopicPartition(CHECKPOINTS.name, p, 0) for p in ends])
+            return self._scan(consumer, ends)
+        finally:
+            consumer.close()
+
+    def _scan(self, consumer: Consumer, ends: dict[int, int]) -> str | None:
+        key = f"{self._platform}/{self._resource}".encode()
+        found: tuple[int, bytes] | None = None
+        deadline = time.monotonic() + READ_S_MAX
+        while ends:
+            if time.monotonic() > deadline:
+                raise CheckpointError(
+                    f"{CHECKPOINTS.name} was not read to its end in {READ_S_MAX:g} s"
+                )
+            for message in consumer.consume(READ_MESSAGES, READ_POLL_S):
+                error = message.error()
+                partition, offset = message.partition() or 0, message.offset() or 0
+                if error is not None:
+                    _reached(ends, partition, offset, error)
+                    continue
+                value = message.value()
+                at = message.timestamp()[1]
+                if message.key() == key and value is not None and (found is None or at >= found[0]):
+                    found = (at, value)
+        return None if found is None else self._cursor(found[1])
+
+    def _cursor(self, value: bytes) -> str:
+        try:
+            return self._codec.of(CHECKPOINTS).decode(value).cursor
+        except CodecError as error:
+            raise CheckpointError(
+                f"the checkpoint of {self._resource} cannot be read: {error}"
+            ) from error
+
+
+def _reached(ends: dict[int, int], partition: int, offset: int, error: KafkaError) -> None:
+    """An end-of-partition event tells the position, control records included."""
+    if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own codes begin so
+        raise KafkaException(error)
+    if offset >= ends.get(partition, 0):
+        ends.pop(partition, None)

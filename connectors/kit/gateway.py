@@ -1,0 +1,288 @@
+"""The webhook gateway: every route of every source behind one ASGI app. It answers 2xx only once Kafka has
+acknowledged (acks=all) everything that a delivery became.
+
+    401  forged, missing or stale proof of who sends: counted, nothing produced
+    408  the body comes too slowly
+    413  body too large, announced or not
+    400  authenticated, but unreadable: the reason; the bytes are kept in dead-letter.sources
+    503  overload, or Kafka or the schema registry away: with Retry-After; senders come back
+    200  taken, or taken before: a redelivery (same id, same bytes) is answered without producing again
+"""
+
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.routing import Route as HttpRoute
+from starlette.types import Receive, Scope, Send
+
+from connectors.kit.acks import AckedProducer, UnavailableError
+from connectors.kit.bodies import Bodies, BodyError
+from connectors.kit.clock import Clock
+from connectors.kit.connector import Delivery, Intake, MalformedError, Route, Source
+from connectors.kit.letters import letters_of_raw
+from connectors.kit.messages import Messages
+from connectors.kit.signatures import Signed
+from connectors.kit.work import Output
+from gridwire import metrics
+from gridwire.codec import CodecError, RegistryUnavailableError
+from gridwire.dead_letters import Why, count
+from gridwire.topics import DEAD_LETTER_SOURCES
+
+RETRY_AFTER_S = 5
+FORM_FIELDS_MAX = 1_000
+REMEMBERED_MAX = 100_000  # deliveries that were answered, so that a redelivery is known
+log = logging.getLogger(__name__)
+
+
+class Recent:
+    """The last REMEMBERED_MAX keys."""
+
+    def __init__(self, size_max: int = REMEMBERED_MAX) -> None:
+        self._keys: OrderedDict[Any, None] = OrderedDict()
+        self._size_max = size_max
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self._keys
+
+    def add(self, key: Any) -> None:
+        self._keys[key] = None
+        if len(self._keys) > self._size_max:
+            self._keys.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`outcome` is the metric label; `error` the text for the sender."""
+
+    status: int
+    outcome: str
+    error: str = ""
+    close: bool = False
+
+
+ACCEPTED = Answer(200, "accepted")
+DUPLICATE = Answer(200, "duplicate")
+
+
+class RefusedError(Exception):
+    """The delivery is answered with something else than 2xx."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.error)
+        self.answer = answer
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What all endpoints share."""
+
+    messages: Messages
+    writer: AckedProducer
+    bodies: Bodies
+    clock: Clock
+
+
+class Endpoint:
+    """One route as an ASGI app."""
+
+    def __init__(self, platform: str, route: Route, wiring: Wiring) -> None:
+        self._platform = platform
+        self._route = route
+        self._messages = wiring.messages
+        self._writer = wiring.writer
+        self._bodies = wiring.bodies
+        self._clock = wiring.clock
+        self._source = f"{platform}/{route.name}"
+        self._answered = Recent()
+        self._kept = Recent()
+        self._duration = metrics.WEBHOOK_DURATION.labels(platform, route.name)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = time.perf_counter()
+        try:
+            answer = await self._take(scope, receive)
+        except RefusedError as error:
+            answer = error.answer
+        except BodyError as error:
+            answer = Answer(error.status, error.outcome, str(error), close=True)
+        except (UnavailableError, RegistryUnavailableError) as error:
+            answer = Answer(503, "unavailable", str(error))
+        except Exception:
+            log.exception("delivery failed", extra={"route": self._source})
+            answer = Answer(500, "fault", "internal fault")
+        metrics.WEBHOOKS.labels(self._platform, self._route.name, answer.outcome).inc()
+        self._duration.observe(time.perf_counter() - begun)
+        if answer.status:
+            await _send(answer, send)
+
+    async def _take(self, scope: Scope, receive: Receive) -> Answer:
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        with self._bodies.place(headers, self._route.body_bytes_max) as place:
+            raw = await place.read(receive)
+            return await self._receive(scope, headers, raw)
+
+    async def _receive(self, scope: Scope, headers: dict[str, str], raw: bytes) -> Answer:
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        signed = Signed(headers, query, scope["path_params"], raw, self._clock.epoch_s())
+        delivery_id = self._verified(signed)
+        known = None if delivery_id is None else (delivery_id, hash(raw))
+        if known is not None and known in self._answered:
+            return DUPLICATE
+        try:
+            delivery = Delivery(
+                path=scope["path"],
+                headers=headers,
+                query=query,
+                body=self._decoded(raw),
+                raw=raw,
+                received_ms=int(signed.now_s * 1_000),
+            )
+            intake = self._read(delivery)
+        except MalformedError as error:
+            return await self._malformed(raw, str(error))
+        await self._produce(intake, raw)
+        if known is not None:
+            self._answered.add(known)
+        return ACCEPTED
+
+    # ---- steps ---------------------------------------------------------------------------------------------------
+    def _verified(self, signed: Signed) -> str | None:
+        """The sender's id of this delivery. Raises RefusedError where any scheme does not agree."""
+        delivery_id = None
+        for scheme in self._route.verify:
+            reason = scheme.verify(signed)
+            if reason is not None:
+                self._count_refusal(reason)
+                raise RefusedError(Answer(401, "refused", reason))
+            delivery_id = delivery_id or scheme.delivery_id(signed)
+        return delivery_id
+
+    def _count_refusal(self, reason: str) -> None:
+        label = metrics.reason_label(reason)
+        metrics.WEBHOOKS_REFUSED.labels(self._platform, self._route.name, label).inc()
+        log.warning("delivery refused", extra={"route": self._source, "reason": reason})
+
+    def _decoded(self, raw: bytes) -> Any:
+        """The body as JSON or form. Raises MalformedError."""
+        if self._route.content == "form":
+            try:
+                pairs = parse_qsl(
+                    raw.decode(), keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX
+                )
+            except ValueError as error:  # UnicodeDecodeError is one
+                raise MalformedError(
+                    f"body: not a form of at most {FORM_FIELDS_MAX} fields"
+                ) from error
+            return dict(pairs)
+        try:
+            return msgspec.json.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            place = str(error) if isinstance(error, msgspec.DecodeError) else "not UTF-8"
+            raise MalformedError(f"body: {place}") from error
+        except RecursionError as error:
+            raise MalformedError("body: JSON is nested too deeply") from error
+
+    def _read(self, delivery: Delivery) -> Intake:
+        """What the connector makes of it. A fault of ours must not lose the bytes: they count as malformed."""
+        try:
+            return self._route.read(delivery)
+        except MalformedError:
+            raise
+        except Exception as error:
+            log.exception("delivery not understood", extra={"route": self._source})
+            raise MalformedError(f"not understood: {type(error).__name__}") from error
+
+    async def _malformed(self, raw: bytes, reason: str) -> Answer:
+        """Kept as a dead letter, once: senders redeliver what is not answered 2xx."""
+        digest = hashlib.blake2b(raw, digest_size=16).hexdigest()
+        if digest not in self._kept:
+            why = Why("malformed delivery", self._source, detail=reason)
+            await self._writer.write(letters_of_raw(why, digest, raw))
+            self._kept.add(digest)
+            count(DEAD_LETTER_SOURCES, why)
+        log.warning("delivery malformed", extra={"route": self._source, "reason": reason})
+        return Answer(400, "malformed", reason)
+
+    async def _produce(self, intake: Intake, raw: bytes) -> None:
+        seed = hashlib.blake2b(raw, digest_size=16).hexdigest()
+        outputs: list[Output] = []
+        letters = [
+            (part, Why("part of a delivery cannot be read", self._source, detail=reason))
+            for part, reason in intake.broken
+        ]
+        for number, (topic, record) in enumerate(intake.records):
+            stamped = self._messages.stamped(record, source=self._source, seed=seed, number=number)
+            try:
+                outputs.append(await self._messages.write(topic, stamped))
+            except CodecError as error:
+                why = Why(error.reason, self._source, detail=str(error), error=error)
+                letters.append((msgspec.json.encode(stamped), why))
+        for part, why in letters:
+            outputs += letters_of_raw(why, seed, part)
+        await self._writer.write(outputs)
+        self._count(intake, [why for _, why in letters])
+
+    def _count(self, intake: Intake, letters: Iterable[Why]) -> None:
+        for topic, _ in intake.records:
+            metrics.RECORDS_PRODUCED.labels(topic.name).inc()
+        for event_type, number in intake.unknown.items():
+            label = metrics.event_type_label(event_type)
+            metrics.UNKNOWN_EVENT_TYPES.labels(self._platform, label).inc(number)
+        for reason, number in intake.filtered.items():
+            label = metrics.reason_label(reason)
+            metrics.SOURCE_EVENTS_FILTERED.labels(self._platform, label).inc(number)
+        for why in letters:
+            count(DEAD_LETTER_SOURCES, why)
+
+
+EMPTY_OK: Any = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(b"content-length", b"0")],
+}
+NO_BODY: Any = {"type": "http.response.body", "body": b""}
+
+
+async def _send(answer: Answer, send: Send) -> None:
+    if answer.status == 200:
+        await send(EMPTY_OK)
+        await send(NO_BODY)
+        return
+    body = msgspec.json.encode({"error": answer.error})
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if answer.status == 503:
+        headers.append((b"retry-after", b"%d" % RETRY_AFTER_S))
+    if answer.close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def check_routes(sources: Sequence[Source]) -> None:
+    """Raises ValueError where two routes share a path, or one is open to everybody."""
+    paths: set[str] = set()
+    for route in (route for source in sources for route in source.routes):
+        if route.path in paths:
+            raise ValueError(f"two webhook routes share the path {route.path}")
+        if not route.verify:
+            raise ValueError(f"webhook route {route.path} verifies nothing: give it a scheme")
+        paths.add(route.path)
+
+
+def gateway_app(sources: Sequence[Source], wiring: Wiring) -> Starlette:
+    """All routes of all sources."""
+    routes: list[BaseRoute] = []
+    for source in sources:
+        for route in source.routes:
+            endpoint = Endpoint(source.platform.name, route, wiring)
+            routes.append(HttpRoute(route.path, endpoint, methods=["POST"]))
+    return Starlette(routes=routes)
