@@ -194,30 +194,38 @@ def sellable(places: Sequence[Position], lines: Iterable[Line]) -> dict[str, int
     was ordered: from its partner's while there is any left, for who supplies it is only presumed, then from others.
     Older lines first: they have the fewest positions to choose from, so no unit finds none that could have.
     """
-    lines = sorted(lines, key=lambda line: line.ordered_at)
-    stock = _left([(one, one.quantity, one.quantity_at) for one in places], lines)
-    limit = _left([(one, one.limit, one.limit_at) for one in places], lines)
+    left = {one: _caps(one) for one in places if one.states_stock}
+    for line in sorted(lines, key=lambda line: line.ordered_at):
+        units = line.units
+        for one in sorted(left, key=lambda place: place.partner_id != line.partner_id):
+            units -= _take(left[one], units, line.ordered_at)
     found: dict[str, int] = {}
-    for index, one in enumerate(places):
-        known = [left[index] for left in (stock, limit) if index in left]
-        if known:
-            found[one.location_code] = found.get(one.location_code, 0) + min(known)
+    for one, caps in left.items():
+        units = min(cap.left for cap in caps)
+        found[one.location_code] = found.get(one.location_code, 0) + units
     return found
 
 
-def _left(
-    caps: Sequence[tuple[Position, int | None, int]], lines: Iterable[Line]
-) -> dict[int, int]:
-    """What is left of each cap, by its index, when every line has taken its units."""
-    left = {i: max(0, cap) for i, (_, cap, _) in enumerate(caps) if cap is not None}
-    for line in lines:
-        units = line.units
-        in_effect = [i for i in left if caps[i][2] <= line.ordered_at]
-        for index in sorted(in_effect, key=lambda i: caps[i][0].partner_id != line.partner_id):
-            taken = min(units, left[index])
-            left[index] -= taken
-            units -= taken
-    return left
+@dataclass(slots=True)
+class Cap:
+    """Units that a statement leaves, of what was ordered since it took effect."""
+
+    left: int
+    since_ms: int
+
+
+def _caps(place: Position) -> list[Cap]:
+    stated = ((place.quantity, place.quantity_at), (place.limit, place.limit_at))
+    return [Cap(max(0, units), since_ms) for units, since_ms in stated if units is not None]
+
+
+def _take(caps: Iterable[Cap], units: int, ordered_at: int) -> int:
+    """Takes units from one position, as many as it has; returns how many."""
+    in_effect = [cap for cap in caps if cap.since_ms <= ordered_at]
+    taken = min([units, *(cap.left for cap in in_effect)]) if in_effect else 0
+    for cap in in_effect:
+        cap.left -= taken
+    return taken
 
 
 def next_change_ms(updates: Iterable[Update], now_ms: int) -> int | None:

@@ -135,7 +135,8 @@ class Stocking:
         if held.inactive:
             times.append(held.clock_ms + self.recheck_ms)
         if held.lines and not held.updates:
-            times.append(held.clock_ms + self.memory_ms)
+            oldest = min(line.ordered_at for line in held.lines.values())
+            times.append(oldest + self.memory_ms + 1)
         return min((time for time in times if time is not None), default=None)
 
 
