@@ -18,6 +18,7 @@ from gridwire.records import Notice
 from gridwire.topics import BIGCOMMERCE_NOTICES
 
 CHANNEL = re.compile(r"^store/channel/\d+/")
+ID_DIGITS_MAX = 18
 ORDER, MESSAGE, TRANSACTION = "order", "order_message", "transaction"
 PRODUCT, INVENTORY = "product", "inventory"
 METAFIELDS = re.compile(r"^store/(order/|product/|product/variant/)?metafield/")
@@ -75,7 +76,7 @@ def _id(data: Mapping[str, Any], *path: str) -> str:
     for name in path:
         node = node.get(name) if isinstance(node, dict) else None
     text = str(node) if isinstance(node, int | str) and not isinstance(node, bool) else ""
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit()) or len(text) > ID_DIGITS_MAX:
         raise MalformedError(f"body.data.{'.'.join(path)}: not an id")
     return text
 
@@ -128,7 +129,7 @@ def _product_stock(data: Mapping[str, Any]) -> Subject:
 
 
 def _variant(data: Mapping[str, Any]) -> Subject:
-    detail = _facts(data, variant_id="sku.variant_id")
+    detail = {"variant_id": _id(data, "sku", "variant_id")}
     return _of_product(PRODUCT, _id(data, "sku", "product_id"), detail)
 
 

@@ -4,16 +4,18 @@ from typing import Any
 
 import msgspec
 
+from connectors.kit.reading import EpochS, Int, Long
+
 
 # ---- orders, V2 ----------------------------------------------------------------------------------
 class OrderJson(msgspec.Struct):
     """GET /v2/orders/{id}. `products` and `shipping_addresses` are links, read on their own."""
 
-    id: int
+    id: Long
     date_created: str
     date_modified: str
-    status_id: int
-    customer_id: int = 0
+    status_id: Int
+    customer_id: Long = 0
     payment_status: str | None = None
     staff_notes: str | None = None
 
@@ -21,15 +23,15 @@ class OrderJson(msgspec.Struct):
 class LineJson(msgspec.Struct):
     """One of /v2/orders/{id}/products."""
 
-    id: int
-    quantity: int
-    product_id: int = 0
+    id: Long
+    quantity: Int
+    product_id: Long = 0
     sku: str | None = None
     name: str | None = None
-    variant_id: int | None = None
-    quantity_shipped: int = 0
-    quantity_refunded: int = 0
-    return_id: int | None = None
+    variant_id: Long | None = None
+    quantity_shipped: Int = 0
+    quantity_refunded: Int = 0
+    return_id: Long | None = None
 
 
 class AddressJson(msgspec.Struct):
@@ -42,9 +44,9 @@ class AddressJson(msgspec.Struct):
 class MessageJson(msgspec.Struct):
     """One of /v2/orders/{id}/messages. A message of the customer has no `staff_id`."""
 
-    id: int
+    id: Long
     date_created: str
-    staff_id: int | None = None
+    staff_id: Long | None = None
     type: str | None = None
     subject: str | None = None
     message: str | None = None
@@ -65,10 +67,10 @@ class TransactionJson(msgspec.Struct):
 class VariantJson(msgspec.Struct):
     """One variant; a product without options has its base variant."""
 
-    id: int
+    id: Long
     sku: str | None = None
     purchasing_disabled: bool = False
-    inventory_level: int = 0
+    inventory_level: Int = 0
 
 
 class CustomFieldJson(msgspec.Struct):
@@ -81,15 +83,15 @@ class CustomFieldJson(msgspec.Struct):
 class ProductJson(msgspec.Struct):
     """A product with `include=variants,custom_fields`."""
 
-    id: int
+    id: Long
     name: str
     date_modified: str
     availability: str
     is_visible: bool = True
     sku: str | None = None
-    brand_id: int | None = None
+    brand_id: Long | None = None
     inventory_tracking: str = "none"
-    inventory_level: int = 0
+    inventory_level: Int = 0
     variants: list[VariantJson] = []
     custom_fields: list[CustomFieldJson] = []
 
@@ -97,21 +99,21 @@ class ProductJson(msgspec.Struct):
 class BrandJson(msgspec.Struct):
     """One brand."""
 
-    id: int
+    id: Long
     name: str
 
 
 class IdentityJson(msgspec.Struct):
     """Whose stock it is."""
 
-    product_id: int | None = None
-    variant_id: int | None = None
+    product_id: Long | None = None
+    variant_id: Long | None = None
 
 
 class PlaceJson(msgspec.Struct):
     """Stock at one location."""
 
-    available_to_sell: int = 0
+    available_to_sell: Int = 0
     location_enabled: bool = True
 
 
@@ -129,5 +131,5 @@ class HookJson(msgspec.Struct):
     scope: str
     producer: str
     data: dict[str, Any]
-    created_at: int
+    created_at: EpochS
     hash: str | None = None

@@ -1,11 +1,12 @@
 """Reading platforms' JSON: typed shapes, times, and vendor texts that are fit for a reason."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
-from typing import Any, TypeVar
+from email.utils import parsedate_to_datetime
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -18,6 +19,10 @@ from connectors.kit.connector import (
 )
 
 S = TypeVar("S")
+# Numbers as Avro's long and int take them, and epoch seconds that are in seconds.
+Long = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Int = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+EpochS = Annotated[int, msgspec.Meta(ge=0, le=100_000_000_000)]
 TEXT_CHARS_MAX = 200
 ECHO_CHARS_MIN = 3  # shorter values stand in any text by chance
 # What may be personal in a vendor's error text: quoted values, addresses, and words with digits.
@@ -39,9 +44,9 @@ def iso_ms(text: str, where: str) -> int:
     """Epoch milliseconds of an ISO 8601 time; one without a zone is UTC. Raises MalformedError."""
     try:
         at = datetime.fromisoformat(text)
-    except ValueError as error:
+        return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
         raise MalformedError(f"{where}: not an ISO 8601 time") from error
-    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def iso_ms_or_none(text: str | None, where: str) -> int | None:
@@ -57,31 +62,33 @@ def ms_iso(at_ms: int) -> str:
 
 def mail_date_s(text: str, where: str) -> int:
     """Epoch seconds of an RFC 2822 date. Raises MalformedError."""
+    at = _mail_date(text)
+    if at is None:
+        raise MalformedError(f"{where}: not an RFC 2822 date")
+    return at
+
+
+def _mail_date(text: str) -> int | None:
+    """Epoch seconds; a date without a zone is UTC. The parser fails on odd texts in many ways."""
     try:
-        return round(parsedate_to_datetime(text).timestamp())
-    except ValueError as error:
-        raise MalformedError(f"{where}: not an RFC 2822 date") from error
-
-
-def s_mail_date(at_s: int) -> str:
-    """RFC 2822 date in UTC."""
-    return format_datetime(datetime.fromtimestamp(at_s, UTC))
+        at = parsedate_to_datetime(text)
+        return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def server_s(headers: Mapping[str, str]) -> int | None:
     """The platform's own clock in epoch seconds, from the Date header of an answer."""
-    try:
-        return round(parsedate_to_datetime(headers["date"]).timestamp())
-    except (KeyError, ValueError):
-        return None
+    return _mail_date(headers["date"]) if "date" in headers else None
 
 
 def number(text: str | None) -> float | None:
     """A header's number; None where it is missing or none."""
     try:
-        return float(text) if text else None
+        value = float(text) if text else math.nan
     except ValueError:
         return None
+    return value if math.isfinite(value) else None
 
 
 def whole(text: str | None) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from connectors.kit.reading import read
+from connectors.kit.reading import Long, read
 
 S = TypeVar("S")
 
@@ -75,7 +75,7 @@ class ThreadJson(msgspec.Struct):
     id: str
     kind: str
     status: str
-    version: int
+    version: Long
     updated_at: str
     subject: str = ""
     priority: str = "normal"
@@ -102,7 +102,7 @@ class PartnerJson(msgspec.Struct):
     id: str
     name: str
     status: str
-    version: int
+    version: Long
     updated_at: str
     partner_code: str | None = None
     roles: list[str] | None = None
@@ -123,9 +123,9 @@ class AvailabilityJson(msgspec.Struct):
     partner_id: str
     sku: str
     type: str
-    sequence: int
+    sequence: Long
     decision_status: str
-    version: int
+    version: Long
     updated_at: str
     location_code: str | None = None
     quantity: float | None = None
@@ -163,7 +163,7 @@ class ToldJson(msgspec.Struct):
     """The `data` of an event."""
 
     id: str
-    version: int = 0
+    version: Long = 0
     status: str | None = None
     previous_status: str | None = None
     actor: ActorJson = msgspec.field(default_factory=ActorJson)
@@ -179,7 +179,7 @@ class EventJson(msgspec.Struct):
     timestamp: str
     subject: str
     data: ToldJson
-    sequence: int = 0
+    sequence: Long = 0
 
 
 def mapped(found: Any, name: str, shape: type[S], fields: Mapping[str, str]) -> S:

@@ -56,6 +56,7 @@ BESIDE_STATE = frozenset(
 REASONS = frozenset(code.value for code in ReasonCode)
 ACTIONS = frozenset(action.value for action in ResolutionAction)
 DECIDED = frozenset((ThreadStatus.RESOLVED.value, ThreadStatus.CLOSED.value))
+UNITS_MAX = 2**31 - 1
 HOOKS, POLLED, POLL = "trading-grid/webhooks", "trading-grid/poll", "poll"
 
 
@@ -189,7 +190,7 @@ def _line(found: ThreadLineJson) -> ThreadLine:
     return ThreadLine(
         line_ref=found.line_ref,
         sku=found.sku or "",
-        quantity=int(found.quantity or 0),
+        quantity=_units(found.quantity, "thread.lines.quantity") or 0,
         reason_code=found.reason_code if found.reason_code in REASONS else ReasonCode.OTHER.value,
     )
 
@@ -258,10 +259,10 @@ def availability(found: AvailabilityJson, notice: Notice | None) -> Availability
         sku=found.sku,
         location_code=found.location_code or "",
         type=found.type,
-        quantity=_units(found.quantity),
-        lead_time_days=_units(found.lead_time_days),
+        quantity=_units(found.quantity, "availability.quantity"),
+        lead_time_days=_units(found.lead_time_days, "availability.lead_time_days"),
         available_from=iso_ms_or_none(found.available_from, "availability.available_from"),
-        allocation_limit=_units(found.allocation_limit),
+        allocation_limit=_units(found.allocation_limit, "availability.allocation_limit"),
         substitute_sku=found.substitute_sku or None,
         effective_at=iso_ms_or_none(found.effective_at, "availability.effective_at"),
         expires_at=iso_ms_or_none(found.expires_at, "availability.expires_at"),
@@ -270,9 +271,13 @@ def availability(found: AvailabilityJson, notice: Notice | None) -> Availability
     )
 
 
-def _units(value: float | None) -> int | None:
-    """Whole units; a fraction is no unit that could be sold."""
-    return None if value is None else math.floor(value)
+def _units(value: float | None, where: str) -> int | None:
+    """Whole units; a fraction is no unit that could be sold. Raises MalformedError."""
+    if value is None:
+        return None
+    if not abs(value) <= UNITS_MAX:
+        raise MalformedError(f"{where}: not a number of units")
+    return math.floor(value)
 
 
 # ---- what we send --------------------------------------------------------------------------------

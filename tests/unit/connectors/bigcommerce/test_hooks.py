@@ -172,6 +172,8 @@ def test_metafields_are_counted_as_filtered(scope: str) -> None:
         hook("store/order/updated", {"id": "10;drop"}),
         hook("store/order/updated", {"id": True}),
         hook("store/order/updated", {"id": "../x"}),
+        hook("store/order/updated", {"id": 10**18}),
+        hook("store/sku/deleted", {"id": 4, "sku": {"product_id": 77, "variant_id": "x"}}),
         hook("store/order/message/created", ORDER),
         hook("store/shipment/created", {"id": 9}),
         hook("store/order/updated", ORDER, created_at="now"),

@@ -162,8 +162,8 @@ def test_a_product_that_was_just_created_is_waited_for() -> None:
 
 
 def test_what_is_no_product_is_refused() -> None:
+    dateless = {"data": product(date_modified="never", brand_id=0)}
     with pytest.raises(MalformedError):
-        dateless = {"data": product(date_modified="never", brand_id=0)}
         fetched(answer(200, dateless), answer(200, data([])))
 
 
