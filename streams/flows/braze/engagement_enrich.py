@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gridwire.records import (
     CartActivity,
@@ -17,10 +18,13 @@ from streams.flow import Caused, Effects, Filtered, Rows
 from streams.rules.partners import supplier_of
 from streams.tables import CUSTOMERS, PARTNERS, PRODUCTS
 
+Supply = tuple[Partner | None, Product | None]
+Supplies = dict[str, Supply]
 ORDERED = frozenset({"purchase", "order_placed"})
 CARTS = frozenset({"cart_update"})
+SETTLING = ORDERED | CARTS  # what abandoned carts are made of
 # What a user does. Sends, deliveries, bounces and unsubscribes are enriched, but no engagement.
-ENGAGED = ORDERED | CARTS | {
+ENGAGED = SETTLING | {
     "email_open",
     "email_click",
     "push_open",
@@ -32,8 +36,7 @@ ENGAGED = ORDERED | CARTS | {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class WindowKey:
+class WindowKey(NamedTuple):
     """One window of one partner, region ("": unknown) and sku."""
 
     partner_id: str
@@ -83,6 +86,7 @@ class Enrich:
     def rows(self, events: Sequence[Engagement], rows: Rows) -> Effects:
         """Bots and machines out; the rest enriched; what has a partner and a product counts in its window."""
         sums: dict[WindowKey, Sum] = {}
+        supplies: Supplies = {}
         bots = machines = 0
         for event in events:
             if event.suspected_bot:
@@ -90,9 +94,9 @@ class Enrich:
             elif event.machine_open:
                 machines += 1
             else:
-                enriched = _enriched(event, rows)
+                enriched = _enriched(event, _supply(event.sku, rows, supplies), rows)
                 self._count(sums, event, enriched)
-                if enriched.kind in ORDERED | CARTS:
+                if event.kind in SETTLING:
                     yield from self._cart(event, enriched)
                 yield Caused(event, enriched)
         yield from (_partial(key, one) for key, one in sums.items())
@@ -108,8 +112,11 @@ class Enrich:
             return
         start = window_start(effective_at(event, self.clock_skew_ms), self.size_ms)
         key = WindowKey(enriched.partner_id, enriched.region or "", enriched.sku, start)
-        one = sums.setdefault(key, Sum(enriched.product_line, event.produced_at))
-        one.arrived_at = min(one.arrived_at, event.produced_at)
+        one = sums.get(key)
+        if one is None:
+            one = sums[key] = Sum(enriched.product_line, event.produced_at)
+        elif event.produced_at < one.arrived_at:
+            one.arrived_at = event.produced_at
         one.counts[event.kind] += 1
         if event.kind in ORDERED:
             one.units += event.quantity
@@ -137,8 +144,8 @@ class Enrich:
         yield Caused(event, activity)
 
 
-def _enriched(event: Engagement, rows: Rows) -> EnrichedEngagement:
-    partner, product = _supply(event.sku, rows)
+def _enriched(event: Engagement, supply: Supply, rows: Rows) -> EnrichedEngagement:
+    partner, product = supply
     return EnrichedEngagement(
         user_id=event.user_id,
         kind=event.kind,
@@ -155,10 +162,15 @@ def _enriched(event: Engagement, rows: Rows) -> EnrichedEngagement:
     )
 
 
-def _supply(sku: str | None, rows: Rows) -> tuple[Partner | None, Product | None]:
+def _supply(sku: str | None, rows: Rows, supplies: Supplies) -> Supply:
+    """Supplying partner and product of a sku; each sku is looked up once per batch."""
     if not sku:
         return None, None
-    return supplier_of(rows.where(PARTNERS, "sku", sku)), rows.get(PRODUCTS, sku)
+    found = supplies.get(sku)
+    if found is None:
+        found = supplier_of(rows.where(PARTNERS, "sku", sku)), rows.get(PRODUCTS, sku)
+        supplies[sku] = found
+    return found
 
 
 def _home(event: Engagement, rows: Rows) -> str | None:

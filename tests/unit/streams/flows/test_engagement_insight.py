@@ -317,6 +317,26 @@ def test_the_supplier_and_who_serves_the_region_hear_of_a_window_and_nobody_else
     assert len({one.key for one in found}) == 4
 
 
+def test_a_supplier_that_serves_the_region_too_hears_of_a_window_once() -> None:
+    driver = driven()
+    both = partner("pt_1", roles=("supplier", "distributor"), regions=("US",), version=2)
+    driver.row(PARTNERS, both)
+    views(driver, 1)
+    driver.advance(hours=1)
+    assert [one.partner_id for one in insights(driver)] == ["pt_1"]
+
+
+def test_a_distributor_hears_nothing_of_its_own_product_through_the_back_door() -> None:
+    driver = driven()
+    barred = partner(
+        "pt_1", roles=("distributor",), regions=("US",), product_lines=("hats",), version=2
+    )
+    driver.row(PARTNERS, barred)
+    views(driver, 1)
+    driver.advance(hours=1)
+    assert insights(driver) == []
+
+
 def test_a_supplier_that_does_not_serve_the_region_hears_nothing_of_it() -> None:
     driver = driven()
     driver.row(PARTNERS, partner("pt_1", regions=("DE",), version=2))

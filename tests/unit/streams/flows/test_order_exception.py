@@ -477,3 +477,13 @@ def test_the_reason_and_the_skus_stand_in_the_thread() -> None:
     assert command.open_thread.lines == (
         r.ThreadLine(line_ref="1", sku=SKU, quantity=4, reason_code="payment_failure"),
     )
+
+
+def test_an_order_that_we_see_for_the_first_time_is_no_news_on_its_thread() -> None:
+    driver = driven()
+    driver.send(topics.BIGCOMMERCE_ORDER_MESSAGES, message())
+    driver.send(topics.BIGCOMMERCE_ORDERS, order())
+    commands = taken(driver)
+    assert [one.operation for one in commands] == ["open_thread", "add_comment"]
+    assert commands[1].add_comment is not None
+    assert commands[1].add_comment.body == "Customer message now concerns line 1."
