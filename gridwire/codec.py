@@ -60,6 +60,10 @@ class Registry:
         self._unknown: set[int] = set()
         self._ids: dict[str, int] = {}
 
+    def close(self) -> None:
+        """Closes the connections to the registry."""
+        self._client.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+
     def register(self, subject: str, schema: str) -> int:
         """Registers a schema (or finds it); returns its id. Raises SchemaRegistryError where it is not compatible."""
         self._ids[subject] = self._client.register_schema(subject, Schema(schema, "AVRO"))

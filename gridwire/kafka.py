@@ -3,6 +3,7 @@
 Every producer partitions with murmur2 (Java's default), or nothing that another client writes is co-partitioned.
 """
 
+import time
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -13,6 +14,8 @@ from gridwire.settings import KafkaSettings
 from gridwire.topics import DEAD_LETTERS, TOPICS, DeadLetters, Topic
 
 ADMIN_TIMEOUT_S = 30.0
+END_OFFSET_TRIES_MAX = 20
+END_OFFSET_PAUSE_S = 0.5
 TRANSACTION_TIMEOUT_MS = (
     10_000  # a killed worker holds read-committed readers up no longer than this
 )
@@ -102,15 +105,27 @@ def reader(settings: KafkaSettings, isolation: str = "read_committed") -> Consum
 
 
 def end_offsets(settings: KafkaSettings, topic: str, partitions: list[int]) -> dict[int, int]:
-    """Read-uncommitted end offsets: what a restore must reach, open transactions included."""
+    """Read-uncommitted end offsets: what a restore must reach, open transactions included.
+
+    Raises KafkaException where the broker does not say them within END_OFFSET_TRIES_MAX tries.
+    """
     client = reader(settings, "read_uncommitted")
     try:
-        return {
-            p: client.get_watermark_offsets(TopicPartition(topic, p), timeout=ADMIN_TIMEOUT_S)[1]
-            for p in partitions
-        }
+        return {p: _end_offset(client, TopicPartition(topic, p)) for p in partitions}
     finally:
         client.close()
+
+
+def _end_offset(client: Consumer, partition: TopicPartition) -> int:
+    """While a broker restarts its leaders are elsewhere, or nowhere, for a moment."""
+    for left in reversed(range(END_OFFSET_TRIES_MAX)):
+        try:
+            return client.get_watermark_offsets(partition, timeout=ADMIN_TIMEOUT_S)[1]
+        except KafkaException:
+            if left == 0:
+                raise
+            time.sleep(END_OFFSET_PAUSE_S)
+    raise AssertionError("unreachable: the last try returns or raises")
 
 
 def partition_counts(settings: KafkaSettings) -> dict[str, int]:

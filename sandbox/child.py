@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,23 +95,32 @@ def spawn(
     log: Path,
     leash: Leash = "kernel",
     keep_open: tuple[int, ...] = (),
+    environ: Mapping[str, str] | None = None,
 ) -> Child:
-    """Start `command` in its own process group, output appended to `log`.
+    """Start `command` in its own process group, output appended to `log`; `environ` replaces ours.
 
     Ctrl-C in a terminal does not reach it: its owner stops it, in its order. The file
     descriptors in `keep_open` stay open in the child.
     """
-    return _SPAWNER.submit(_spawn, command, log, leash, keep_open).result()
+    return _SPAWNER.submit(_spawn, command, log, leash, keep_open, environ).result()
 
 
-def _spawn(command: list[str], log: Path, leash: Leash, keep_open: tuple[int, ...]) -> Child:
+def _spawn(
+    command: list[str],
+    log: Path,
+    leash: Leash,
+    keep_open: tuple[int, ...],
+    environ: Mapping[str, str] | None,
+) -> Child:
     if leash == "kernel" and sys.platform == "linux":
         wrapper = str(Path(__file__).with_name("leash.py"))
         command = [sys.executable, "-I", "-S", wrapper, str(os.getpid()), *command]
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
-            cwd=PROJECT_ROOT,
+            cwd=cwd,
+            env=env,
+            env=None if environ is None else dict(environ),
             stdin=subprocess.DEVNULL if leash == "none" else subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -12,11 +12,9 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-from connectors.kit.role import run_sinks, run_sources
 from gridwire import logs
 from gridwire.commands.configuration import Configuration, configuration
 from streams.feeds import FEEDS
-from streams.runtime.worker import run_streams
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +26,24 @@ FAILED = 1
 Role = Callable[[Configuration, asyncio.Event], Awaitable[None]]
 
 
+# Each role imports its own half only: a sink need not load Faust, a stream worker no HTTP client.
 async def _sources(config: Configuration, stop: asyncio.Event) -> None:
+    from connectors.kit.role import run_sources  # noqa: PLC0415
+
     sources = [connector.source(settings) for connector, settings in config.connectors]
     await run_sources(config.kafka, sources, stop)
 
 
 async def _sinks(config: Configuration, stop: asyncio.Event) -> None:
+    from connectors.kit.role import run_sinks  # noqa: PLC0415
+
     sinks = [connector.sink(settings) for connector, settings in config.connectors]
     await run_sinks(config.kafka, sinks, stop)
 
 
 async def _streams(config: Configuration, stop: asyncio.Event) -> None:
+    from streams.runtime.worker import run_streams  # noqa: PLC0415
+
     for flow, missing in config.inactive.items():
         log.info(
             "flow inactive", extra={"flow": flow, "platforms_not_configured": ", ".join(missing)}

@@ -11,8 +11,8 @@ from gridwire.settings import KafkaSettings, SettingsError, load
 from gridwire.topics import DEAD_LETTERS, TOPICS
 from streams.engine.plan import plan
 from streams.feeds import FEEDS
-from streams.flow import lookups_of, reads_of
 from streams.flows import FLOWS
+from streams.topology import lookups_of, reads_of
 
 WRONG = 2
 

@@ -1,4 +1,5 @@
-"""Carries flows out over lists of messages: look-ups, state, timers, parking, deduplication. No Kafka, no Faust, no clock.
+"""Carries flows out over lists of messages: look-ups, state, timers, parking, deduplication.
 
-The runtime feeds it from Kafka and commits what it returns; the driver feeds it from lists. Both get the same meaning.
+No Kafka, no Faust, no clock: the runtime feeds it from Kafka and commits what it returns, the driver feeds it from
+lists. Both get the same meaning.
 """

@@ -161,7 +161,7 @@ class Parking:
                 continue
             if head is entry:
                 yield entry.lane
-            else:  # its turn comes when those before it have gone; their deadlines are earlier or its own is checked then
+            else:  # its turn comes when those before it have gone
                 heapq.heappush(self._deadlines, (max(head.deadline_ms, now_ms + 1), key))
 
     def next_due_ms(self) -> int | None:

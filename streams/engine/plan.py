@@ -8,7 +8,8 @@ import msgspec
 
 from gridwire.records import Record
 from gridwire.topics import Topic
-from streams.flow import Columns, Flow, Fold, Input, Leg, Table, inputs_of, reads_of, tables_of
+from streams.flow import Columns, Flow, Fold, Input, Leg, Table
+from streams.topology import inputs_of, reads_of, tables_of
 
 PARKED_STORE = "state.parked"
 SEEN_STORE = "state.seen"

@@ -4,20 +4,19 @@ The ids of a round are one row of the store, so that remembering costs 16 bytes 
 """
 
 import hashlib
+import re
 from collections import deque
 
 from streams.engine.store import Store
 
 ID_BYTES = 16
+UUID_TEXT = re.compile("[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
 def compact(event_id: str) -> bytes:
     """16 bytes of a UUID text, or the hash of any other id."""
-    if len(event_id) == 36:
-        try:
-            return bytes.fromhex(event_id.replace("-", ""))
-        except ValueError:
-            pass  # not a UUID after all: hashed below
+    if UUID_TEXT.fullmatch(event_id):
+        return bytes.fromhex(event_id.replace("-", ""))
     return hashlib.blake2b(event_id.encode(), digest_size=ID_BYTES).digest()
 
 

@@ -27,7 +27,8 @@ from streams.engine.settle import Before, Limits, Out, OutputError, Settled, Set
 from streams.engine.stamp import Cause, cause_of
 from streams.engine.state import State
 from streams.engine.store import Held
-from streams.flow import Columns, Effects, Filtered, Fired, Fold, Input, Table, Wait, lookups_of
+from streams.flow import Columns, Effects, Filtered, Fired, Fold, Input, Table, Wait
+from streams.topology import lookups_of
 
 TIMERS_PER_TICK_MAX = 1_000
 MINUTE_MS = 60_000

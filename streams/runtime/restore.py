@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import TopicPartition
 
 from gridwire import kafka
 from gridwire.settings import KafkaSettings
@@ -70,8 +70,9 @@ def _read(
             if time.monotonic() > deadline:
                 raise RestoreError(f"changelogs not read to their end within {RESTORE_S_MAX:.0f} s")
             for message in reader.consume(BATCH_MAX, POLL_S):
-                if message.error():
-                    raise KafkaException(message.error())
+                if message.error():  # a broker that restarts; the deadline bounds how often
+                    log.warning("restoring: %s", message.error())
+                    continue
                 key = message.key() or b""
                 apply(
                     message.topic() or "", message.partition() or 0, key.decode(), message.value()
