@@ -55,7 +55,7 @@ class Subject:
     """What the threads are about, and the words for it. No personal data in any of them.
 
     priorities: reason → priority (normal where it has none); due_hours: priority → hours until it must be resolved.
-    news: a sentence for open threads, or "".
+    news: a sentence for open threads, or "". happened_at: when the timer was due that says so; 0: the record knows.
     """
 
     flow: str
@@ -68,6 +68,7 @@ class Subject:
     due_hours: Mapping[Priority, int]
     news: str
     ending: Ending
+    happened_at: int = 0
 
 
 def reconciled(
@@ -142,7 +143,10 @@ def _lines(lines: tuple[str, ...]) -> str:
 
 def _command(subject: Subject) -> TradingGridCommand:
     return TradingGridCommand(
-        occurred_at=subject.now_ms, flow=subject.flow, lane=subject.order_ref, operation=""
+        occurred_at=subject.happened_at,
+        flow=subject.flow,
+        lane=subject.order_ref,
+        operation="",
     )
 
 

@@ -33,6 +33,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     unavailable_text: str = "This product is not available at the moment."
 
 
+def _template(setting: str, text: str, name: str) -> str:
+    """`text`, in which only `{name}` is to be filled in. Raises ValueError."""
+    try:
+        text.format(**{name: ""})
+    except (KeyError, IndexError, ValueError) as error:
+        raise ValueError(f"{setting}: only {{{name}}} may stand in braces") from error
+    return text
+
+
 def _stocking(settings: Settings) -> Stocking:
     return Stocking(
         memory_ms=settings.order_memory_hours * HOUR_MS,
@@ -40,8 +49,8 @@ def _stocking(settings: Settings) -> Stocking:
         updates_max=settings.updates_max,
         lines_max=settings.lines_max,
         texts=Texts(
-            lead_time=settings.lead_time_text,
-            substitute=settings.substitute_text,
+            lead_time=_template("lead_time_text", settings.lead_time_text, "days"),
+            substitute=_template("substitute_text", settings.substitute_text, "name"),
             discontinued=settings.discontinued_text,
             unavailable=settings.unavailable_text,
         ),

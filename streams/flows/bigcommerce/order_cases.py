@@ -108,14 +108,17 @@ class Cases:
         if fired.name == "forget":
             yield Forget()
             return
-        case = with_stock(_at(fired.state, fired.due_ms), products)
-        yield from self._brought_up_to_date(fired.key, case)
+        at_ms = fired.due_ms if fired.name == "late" else fired.now_ms
+        case = with_stock(_at(fired.state, at_ms), products)
+        yield from self._brought_up_to_date(fired.key, case, happened_at=fired.due_ms)
 
-    def _brought_up_to_date(self, order_ref: str, case: OrderCase, news: str = "") -> Effects:
+    def _brought_up_to_date(
+        self, order_ref: str, case: OrderCase, news: str = "", happened_at: int = 0
+    ) -> Effects:
         """Compares what is wrong with what the threads say."""
         flags = self.flagging.flags(case)
         wanted = by_audience(flags, self.internal, INTERNAL)
-        subject = self._subject(order_ref, case, news)
+        subject = self._subject(order_ref, case, news, happened_at)
         matters = dict(case.matters)
         commands = 0
         for audience in sorted({*wanted, *matters}):
@@ -140,7 +143,7 @@ class Cases:
             yield CancelTimer("recheck")
         yield SetTimer("forget", case.clock_ms + self.keep_ms)
 
-    def _subject(self, order_ref: str, case: OrderCase, news: str) -> Subject:
+    def _subject(self, order_ref: str, case: OrderCase, news: str, happened_at: int) -> Subject:
         return Subject(
             flow=FLOW_ID,
             system=SYSTEM,
@@ -152,6 +155,7 @@ class Cases:
             due_hours=self.due_hours,
             news=news,
             ending=_ending(case),
+            happened_at=happened_at,
         )
 
 

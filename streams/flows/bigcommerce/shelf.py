@@ -66,18 +66,21 @@ class Texts:
 
 
 def shelve(
-    held: Supply, sku: str, product: Product, texts: Texts
+    held: Supply, sku: str, product: Product, texts: Texts, *, happened_at: int = 0
 ) -> tuple[Supply, list[BigCommerceCommand]]:
-    """The state with what is pushed now, and the commands for what changed. Selling stops before stock changes."""
+    """The state with what is pushed now, and the commands for what changed. Selling stops before stock changes.
+
+    happened_at: when the timer was due that led to it; 0: the record knows.
+    """
     scene = _scene(held)
     stock = _stock(held, scene)
     selling = _selling(held, scene, product, texts)
     inventories = [
-        _inventory(sku, location, one, held.clock_ms)
+        _inventory(sku, location, one, happened_at)
         for location, one in stock.items()
         if location not in held.stock or held.stock[location].quantity != one.quantity
     ]
-    switches = _switches(sku, product, held, selling)
+    switches = _switches(sku, product, held.selling, selling, happened_at)
     commands = [*inventories, *switches] if selling.purchasable else [*switches, *inventories]
     return msgspec.structs.replace(held, stock=stock, selling=selling), commands
 
@@ -168,9 +171,9 @@ def _substitute(
     return held.names.get(sku, sku) if sku else ""
 
 
-def _inventory(sku: str, location: str, stock: Stock, at_ms: int) -> BigCommerceCommand:
+def _inventory(sku: str, location: str, stock: Stock, happened_at: int) -> BigCommerceCommand:
     return BigCommerceCommand(
-        occurred_at=at_ms,
+        occurred_at=happened_at,
         flow=FLOW_ID,
         lane=sku,
         operation="set_inventory",
@@ -183,9 +186,10 @@ def _inventory(sku: str, location: str, stock: Stock, at_ms: int) -> BigCommerce
     )
 
 
-def _switches(sku: str, product: Product, held: Supply, after: Selling) -> list[BigCommerceCommand]:
+def _switches(
+    sku: str, product: Product, before: Selling, after: Selling, happened_at: int
+) -> list[BigCommerceCommand]:
     """One command with what changed. A product that sells again keeps its preorder date."""
-    before = held.selling
     if before == after or product.bigcommerce_product_id is None:
         return []
     on_sale = after.purchasable if before.purchasable != after.purchasable else None
@@ -204,7 +208,7 @@ def _switches(sku: str, product: Product, held: Supply, after: Selling) -> list[
     )
     return [
         BigCommerceCommand(
-            occurred_at=held.clock_ms,
+            occurred_at=happened_at,
             flow=FLOW_ID,
             lane=sku,
             operation="set_selling",

@@ -53,12 +53,13 @@ class Stocking:
         for effect in self._shelved(_heeding(after, (partner,)), update.sku, product):
             commands += isinstance(effect, BigCommerceCommand)
             yield effect
-        if not commands:
-            withdrawn = len(after.updates) < len(held.updates)
-            if update.decision_status != ACCEPTED and not withdrawn:
-                yield Filtered("not accepted")
-            else:
-                yield Filtered(_nothing_pushed(product, partner))
+        withdrawn = len(after.updates) < len(held.updates)
+        if commands:
+            return
+        if update.decision_status != ACCEPTED and not withdrawn:
+            yield Filtered("not accepted")
+        elif update_of(update).since_ms <= held.clock_ms:  # else it is kept for its time
+            yield Filtered(_nothing_pushed(product, partner))
 
     def count(self, units: OrderedUnits, held: Supply | None, product: Product | None) -> Effects:
         """Units of the product were ordered, shipped or cancelled."""
@@ -81,7 +82,7 @@ class Stocking:
     ) -> Effects:
         """Something takes effect or expires, or a partner may be active again."""
         held = _heeding(_at(fired.state, fired.now_ms), tuple(partners.values()))
-        yield from self._shelved(held, fired.key, product)
+        yield from self._shelved(held, fired.key, product, happened_at=fired.due_ms)
 
     def _noted(
         self, held: Supply, record: Availability, substitute: Product | None
@@ -113,7 +114,9 @@ class Stocking:
             names={sku: name for sku, name in names.items() if sku in offered},
         )
 
-    def _shelved(self, held: Supply, sku: str, product: Product | None) -> Effects:
+    def _shelved(
+        self, held: Supply, sku: str, product: Product | None, happened_at: int = 0
+    ) -> Effects:
         """Pushes what changed, and sets the timer for what changes next by itself."""
         updates = supply.tidied(held.updates, held.clock_ms)
         stated = (one.since_ms for one in updates if one.states_stock)
@@ -124,7 +127,7 @@ class Stocking:
             yield Forget()
             return
         if product is not None and product.bigcommerce_product_id is not None:
-            after, commands = shelve(after, sku, product, self.texts)
+            after, commands = shelve(after, sku, product, self.texts, happened_at=happened_at)
             yield from commands
         yield Keep(after)
         due = self._next_look(after)

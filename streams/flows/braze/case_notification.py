@@ -51,7 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     campaigns: Mapping[str, str] = msgspec.field(default_factory=_default_campaigns)
-    internal_statuses: tuple[str, ...] = (ThreadStatus.AWAITING_INTERNAL.value,)
+    internal_statuses: tuple[ThreadStatus, ...] = (ThreadStatus.AWAITING_INTERNAL,)
     collapse_s: NotNegative = 60
     profile_wait_minutes: Minutes = 30
     transactional: bool = False
@@ -59,10 +59,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_days: Positive = 180
 
 
+def _checked(campaigns: Mapping[str, str]) -> Mapping[str, str]:
+    """Raises ValueError where a campaign could never be triggered."""
+    known = {f"{kind}/{status}" for kind in KINDS for status in ThreadStatus}
+    for name in campaigns:
+        if name not in known:
+            raise ValueError(f"campaigns: {name} is no <kind>/<status>, e.g. {KINDS[0]}/open")
+    return campaigns
+
+
 def _telling(settings: Settings, claims: Sequence[Claim]) -> Telling:
     return Telling(
         kinds=KINDS,
-        campaigns=settings.campaigns,
+        campaigns=_checked(settings.campaigns),
         internal=settings.internal_statuses,
         collapse_ms=settings.collapse_s * 1000,
         keep_ms=settings.keep_days * DAY_MS,

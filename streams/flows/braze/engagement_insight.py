@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from gridwire import topics
+from gridwire.records import EngagementKind
 from streams.flow import Columns, Flow, Fold, GoOn, Leg, on, on_timer
 from streams.flows.braze.engagement_carts import Abandonment, Carts
 from streams.flows.braze.engagement_enrich import Enrich
@@ -16,7 +17,7 @@ from streams.rules.regions import with_country
 from streams.tables import CUSTOMERS, PARTNERS, PRODUCTS
 
 
-def _default_weights() -> dict[str, float]:
+def _default_weights() -> dict[EngagementKind, float]:
     return {"product_view": 1.0, "cart_update": 1.0, "purchase": 1.0, "order_placed": 1.0}
 
 
@@ -38,7 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     amend_delay_s: NotNegative = 60
     abandoned_cart_minutes: Positive = 60
     group_size_min: NotNegative = 5
-    demand_weights: Mapping[str, float] = msgspec.field(default_factory=_default_weights)
+    demand_weights: Mapping[EngagementKind, float] = msgspec.field(default_factory=_default_weights)
     baseline_windows: Positive = 24
     spike_factor: Factor = 2.0
     spike_demand_min: float = 20.0
@@ -93,7 +94,7 @@ def _windows(settings: Settings) -> Fold:
         baseline_windows=settings.baseline_windows,
         spike_factor=settings.spike_factor,
         spike_demand_min=settings.spike_demand_min,
-        weights=settings.demand_weights,
+        weights={str(kind): share for kind, share in settings.demand_weights.items()},
     )
     windows = Tumbling(figures, Audience(settings.region_roles, settings.region_entitlement))
     return Fold(

@@ -253,6 +253,13 @@ def test_an_update_takes_effect_at_its_time_also_after_a_restart() -> None:
     assert stock(driver) == [("", 9)]
 
 
+def test_an_update_that_waits_for_its_time_is_kept_and_not_counted_as_filtered() -> None:
+    driver = driven()
+    hear(driver, update(1, quantity=9, effective_at=START_MS + HOUR_MS))
+    assert not any(flow == FLOW for flow, _, _ in driver.filtered)
+    assert driver.counts[FLOW, "shelve", "kept", ""] == 1
+
+
 def test_an_update_before_a_future_one_still_holds_until_then() -> None:
     driver = driven()
     hear(driver, update(3, quantity=9, effective_at=START_MS + HOUR_MS), update(2, quantity=4))
@@ -542,3 +549,9 @@ def test_orders_are_remembered_back_to_the_oldest_statement_that_holds() -> None
     buy(driver, 1, 2)
     assert stock(driver) == [("", 10), ("", 7), ("", 6)]
     assert driver.now_ms > START_MS + 100 * 60 * MINUTE_MS
+
+
+@pytest.mark.parametrize("text", ["Ships in {weeks}.", "Ships in {}.", "Ships in {days."])
+def test_a_text_with_other_braces_is_refused_at_the_start(text: str) -> None:
+    with pytest.raises(ValueError, match=r"lead_time_text: only \{days\}"):
+        driven(lead_time_text=text)

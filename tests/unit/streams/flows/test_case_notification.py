@@ -371,3 +371,9 @@ def test_a_quiet_thread_is_forgotten_in_the_end() -> None:
     moved(driver, "in_progress", first_version=3)
     driver.advance(minutes=2)
     assert told(driver) == [("trigger", "order-exception-in-progress")]
+
+
+@pytest.mark.parametrize("name", ["order_exception/opened", "compliance/open", "open"])
+def test_a_campaign_that_could_never_be_triggered_is_refused_at_the_start(name: str) -> None:
+    with pytest.raises(ValueError, match="is no <kind>/<status>"):
+        driven(campaigns={name: "c-1"})
