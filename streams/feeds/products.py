@@ -1,6 +1,7 @@
 """Products of the shops → the products table."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,7 +17,7 @@ def publish(source: BigCommerceProduct, held: Product | None) -> Effects:
     if held and (source.version, read_at) < (held.version, held.stock_at or 0):
         yield Filtered("older version")
         return
-    before, before_at = _reading_before(source, held)
+    readings = _readings(source, held, read_at)
     row = Product(
         version=source.version,
         sku=source.sku,
@@ -28,8 +29,9 @@ def publish(source: BigCommerceProduct, held: Product | None) -> Effects:
         variants=source.variants,
         available_to_sell=_available(source),
         stock_at=read_at,
-        available_before=before,
-        stock_before_at=before_at,
+        stock_since=readings.since,
+        available_before=readings.before,
+        stock_before_at=readings.before_at,
         handling_days=source.handling_days,
     )
     yield row
@@ -40,14 +42,20 @@ def _available(source: BigCommerceProduct) -> int | None:
     return source.available_to_sell if source.inventory_tracked else None
 
 
-def _reading_before(
-    source: BigCommerceProduct, held: Product | None
-) -> tuple[int | None, int | None]:
+class Readings(NamedTuple):
+    """Since when the stock is what it is, and what it was before, as last read."""
+
+    since: int | None
+    before: int | None
+    before_at: int | None
+
+
+def _readings(source: BigCommerceProduct, held: Product | None, read_at: int) -> Readings:
     if held is None:
-        return None, None
+        return Readings(read_at, None, None)
     if held.available_to_sell == _available(source):
-        return held.available_before, held.stock_before_at
-    return held.available_to_sell, held.stock_at
+        return Readings(held.stock_since, held.available_before, held.stock_before_at)
+    return Readings(read_at, held.available_to_sell, held.stock_at)
 
 
 def withdraw(source: BigCommerceProduct, known: Mapping[str, tuple[Product, ...]]) -> Effects:

@@ -166,14 +166,17 @@ def _short(line: CaseLine, needed: int, product: Product | None, case: OrderCase
         return needed > product.available_to_sell
     if product.available_to_sell != 0:
         return product.available_to_sell < 0
-    return line.short or _was_short(needed, product, case.created_at)
+    before = _before(product, case.created_at)
+    return line.short or (before is not None and needed > before)
 
 
-def _was_short(needed: int, product: Product, created_at: int) -> bool:
-    """The last reading before the order did not cover it."""
-    if product.available_before is None or product.stock_before_at is None:
-        return False
-    return product.stock_before_at < created_at and needed > product.available_before
+def _before(product: Product, created_at: int) -> int | None:
+    """What could be sold before the order, as far as we read it."""
+    if product.stock_since is not None and product.stock_since < created_at:
+        return product.available_to_sell  # it has not changed since
+    if product.stock_before_at is not None and product.stock_before_at < created_at:
+        return product.available_before
+    return None
 
 
 def by_audience(

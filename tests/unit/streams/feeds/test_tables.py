@@ -69,6 +69,10 @@ def test_a_product_is_published_with_the_stock_before_its_latest_change() -> Non
     row = driver.table(PRODUCTS)[SKU]
     assert (row.available_to_sell, row.stock_at) == (0, START_MS + 2 * MINUTE_MS)
     assert (row.available_before, row.stock_before_at) == (3, START_MS + MINUTE_MS)
+    assert row.stock_since == START_MS + 2 * MINUTE_MS
+    driver.advance(minutes=1)
+    driver.send(topics.BIGCOMMERCE_PRODUCTS, shop_product(version=3, available_to_sell=0))
+    assert driver.table(PRODUCTS)[SKU].stock_since == START_MS + 2 * MINUTE_MS
 
 
 def test_stock_that_is_not_tracked_is_not_known() -> None:

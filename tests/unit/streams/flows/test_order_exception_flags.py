@@ -210,6 +210,28 @@ def test_a_shop_that_stops_at_nothing_hides_no_shortage_that_the_reading_before_
     assert operations(driver) == [("open_thread", PARTNER)]
 
 
+def test_a_shop_that_had_nothing_before_the_order_and_has_nothing_after_it_is_short() -> None:
+    driver = driven()
+    empty = product(available_to_sell=0, stock_at=START_MS + 1, stock_since=START_MS - 1)
+    driver.row(PRODUCTS, empty)
+    driver.send(topics.BIGCOMMERCE_ORDERS, order(line("1", quantity=3)))
+    assert operations(driver) == [("open_thread", PARTNER)]
+
+
+def test_the_last_unit_that_an_order_takes_is_no_shortage() -> None:
+    driver = driven()
+    taken_all = product(
+        available_to_sell=0,
+        stock_at=START_MS + 2,
+        stock_since=START_MS + 1,
+        available_before=3,
+        stock_before_at=START_MS - 1,
+    )
+    driver.row(PRODUCTS, taken_all)
+    driver.send(topics.BIGCOMMERCE_ORDERS, order(line("1", quantity=3)))
+    assert operations(driver) == []
+
+
 def test_two_lines_of_one_sku_share_the_stock() -> None:
     driver = driven()
     driver.row(PRODUCTS, product(available_to_sell=3, stock_at=START_MS - 1))
