@@ -95,22 +95,24 @@ def spawn(
     log: Path,
     leash: Leash = "kernel",
     keep_open: tuple[int, ...] = (),
-    environ: Mapping[str, str] | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = PROJECT_ROOT,
 ) -> Child:
-    """Start `command` in its own process group, output appended to `log`; `environ` replaces ours.
+    """Start `command` in its own process group, output appended to `log`; `env` replaces ours.
 
     Ctrl-C in a terminal does not reach it: its owner stops it, in its order. The file
     descriptors in `keep_open` stay open in the child.
     """
-    return _SPAWNER.submit(_spawn, command, log, leash, keep_open, environ).result()
+    return _SPAWNER.submit(_spawn, command, log, leash, keep_open, env, cwd).result()
 
 
-def _spawn(
+def _spawn(  # noqa: PLR0917 -- an executor passes them by position
     command: list[str],
     log: Path,
     leash: Leash,
     keep_open: tuple[int, ...],
-    environ: Mapping[str, str] | None,
+    env: Mapping[str, str] | None,
+    cwd: Path,
 ) -> Child:
     if leash == "kernel" and sys.platform == "linux":
         wrapper = str(Path(__file__).with_name("leash.py"))
@@ -119,8 +121,7 @@ def _spawn(
         process = subprocess.Popen(
             command,
             cwd=cwd,
-            env=env,
-            env=None if environ is None else dict(environ),
+            env=None if env is None else dict(env),
             stdin=subprocess.DEVNULL if leash == "none" else subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

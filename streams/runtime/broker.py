@@ -27,8 +27,8 @@ from gridwire.settings import KafkaSettings
 log = logging.getLogger(__name__)
 
 INIT_TIMEOUT_S = 60.0
-COMMIT_TIMEOUT_S = 30.0
-COMMIT_TRIES_MAX = 5
+COMMIT_TIMEOUT_S = 10.0
+COMMIT_TRIES_MAX = 3
 SEEK_TRIES_MAX = 50
 SEEK_PAUSE_S = 0.1
 PRODUCE_TRIES_MAX = 600
@@ -216,7 +216,12 @@ class Broker:
 
     def _commit_transaction(self, offsets: list[TopicPartition]) -> None:
         self._begin()
-        self._retried(lambda: self._producer.send_offsets_to_transaction(offsets, self._metadata))
+        # Without a time-out of its own this call waits for ever when the broker went away under it.
+        self._retried(
+            lambda: self._producer.send_offsets_to_transaction(
+                offsets, self._metadata, COMMIT_TIMEOUT_S
+            )
+        )
         self._retried(lambda: self._producer.commit_transaction(COMMIT_TIMEOUT_S))
 
     def _retried(self, call: Callable[[], None]) -> None:

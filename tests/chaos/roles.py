@@ -53,7 +53,7 @@ class Role:
         self._starts += 1
         log = self._folder / f"{self.name}-{self._starts}.log"
         command = [sys.executable, "-m", "gridwire.cli", "run", self.name]
-        self.child = spawn(command, log=log, environ=self._environ)
+        self.child = spawn(command, log=log, env=self._environ)
 
     def kill(self) -> None:
         """kill -9."""
