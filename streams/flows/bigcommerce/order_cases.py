@@ -129,7 +129,7 @@ class Cases:
                 matters[audience] = matter
             commands += len(said)
             yield from said
-        if not commands:
+        if not commands and not happened_at:  # a timer is no record that could be filtered
             yield Filtered("nothing new is wrong" if flags else "order is normal")
         yield Keep(msgspec.structs.replace(case, matters=matters))
         yield from self._timers(case)
