@@ -11,6 +11,8 @@ import logging
 import re
 import sys
 import time
+import traceback
+from pathlib import Path
 from typing import IO, Any
 
 import msgspec
@@ -19,7 +21,8 @@ from gridwire.settings import Secret
 
 BLOT = "…"
 TEXT_CHARS_MAX = 2_000
-TRACEBACK_CHARS_MAX = 8_000
+CAUSES_MAX = 5
+FRAMES_MAX = 20
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 SECRET_FIELD = re.compile(
     r"secret|token|password|authorization|api_?key|signature|cookie", re.IGNORECASE
@@ -45,6 +48,18 @@ def _value(name: str, value: Any) -> Any:
     return scrubbed(str(value))
 
 
+def _where(error: BaseException) -> tuple[str, str]:
+    """Classes of an error and its causes, and where it was raised. Messages may hold what was read: they stay out."""
+    kinds: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(kinds) < CAUSES_MAX:
+        kinds.append(type(cause).__name__)
+        cause = cause.__cause__ or cause.__context__
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES_MAX:]
+    places = [f"{Path(one.filename).name}:{one.lineno} {one.name}" for one in frames]
+    return " < ".join(kinds), " > ".join(places)
+
+
 class JsonFormatter(logging.Formatter):
     """One line of JSON per event: at, level, logger, role, event, the `extra` fields, error."""
 
@@ -64,10 +79,8 @@ class JsonFormatter(logging.Formatter):
         for name, value in record.__dict__.items():
             if name not in STANDARD and name not in line:
                 line[name] = _value(name, value)
-        if record.exc_info and record.exc_info[0] is not None:
-            text = self.formatException(record.exc_info)
-            line["error"] = record.exc_info[0].__name__
-            line["traceback"] = scrubbed(text[-TRACEBACK_CHARS_MAX:], TRACEBACK_CHARS_MAX)
+        if record.exc_info and record.exc_info[1] is not None:
+            line["error"], line["traceback"] = _where(record.exc_info[1])
         return msgspec.json.encode(line).decode()
 
 

@@ -1,0 +1,259 @@
+"""Commits: what goes into them, when, and what becomes of it when one fails. The broker is a fake."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from connectors.kit.commits import CommitFailedError, FatalKafkaError, ProducerBrokenError
+from connectors.kit.settling import Settling
+from connectors.kit.work import Assigned, IntentError, Output, Settled
+from tests.unit.connectors.kit.records import assigned, entry, turns
+
+Commit = tuple[list[str], list[tuple[int, int]]]
+
+
+class FakeCommitter:
+    """Takes commits, or fails as told; the last of `failures` is used first."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+        self.commits: list[Commit] = []
+        self.offsets: list[TopicPartition] = []
+        self.failures: list[Exception] = []
+        self.open_failures: list[Exception] = []
+        self.takes_place = False  # although it fails
+
+    def open(self) -> None:
+        self.opened += 1
+        if self.open_failures:
+            raise self.open_failures.pop()
+
+    def commit(
+        self, outputs: Sequence[Output], offsets: list[TopicPartition], metadata: Any
+    ) -> None:
+        if self.failures:
+            if self.takes_place:
+                self.offsets = offsets
+            raise self.failures.pop()
+        self.offsets = offsets
+        self.commits.append(
+            ([str(output.key) for output in outputs], [(p.partition, p.offset) for p in offsets])
+        )
+
+
+class FakeConsumer(Consumer):
+    """Only tells what the committer has committed."""
+
+    def __init__(self, committer: FakeCommitter) -> None:
+        super().__init__({"group.id": "none"})
+        self._committer = committer
+
+    def committed(
+        self, partitions: list[TopicPartition], timeout: float = -1
+    ) -> list[TopicPartition]:
+        return self._committer.offsets
+
+
+class World:
+    """Settling over fakes, with one partition that has taken the records 0 to 9."""
+
+    def __init__(self, session_s: float = 1_000.0) -> None:
+        self.committer = FakeCommitter()
+        self.settling = Settling(
+            "command.acme",
+            "sink.acme",
+            FakeConsumer(self.committer),
+            self.committer,
+            loop=asyncio.get_running_loop(),
+            session_s=session_s,
+        )
+        self.settling.joined("metadata")
+        self.home = assigned()
+        self.taken(self.home, 10)
+        self.noted: list[int] = []
+
+    @staticmethod
+    def taken(home: Assigned, count: int) -> None:
+        for offset in range(count):
+            home.progress.take(offset)
+            home.taken += 1
+
+    def finish(self, *offsets: int, of: Assigned | None = None) -> None:
+        for offset in offsets:
+            outputs = (Output("receipt.acme", f"r{offset}", b"v"),)
+            one = entry(offset, of=of or self.home)
+            note = lambda offset=offset: self.noted.append(offset)  # noqa: E731
+            self.settling.outcomes.append(Settled((one,), outputs, note))
+
+    def commit(self) -> None:
+        """As the Kafka thread does between polls, once it is time."""
+        self.settling._commit_at = 0.0
+        self.settling.commit_due([self.home])
+
+
+async def test_receipts_and_the_watermark_are_committed_together() -> None:
+    world = World()
+    world.finish(0, 1)
+    world.commit()
+    assert world.committer.commits == [(["r0", "r1"], [(0, 2)])]
+    assert world.noted == [0, 1]
+
+
+async def test_an_outcome_beyond_the_watermark_is_committed_at_once_and_only_once() -> None:
+    world = World()
+    world.finish(5)
+    world.commit()
+    world.finish(0)
+    world.commit()
+    assert world.committer.commits == [(["r5"], [(0, 0)]), (["r0"], [(0, 1)])]
+
+
+async def test_nothing_new_means_no_commit() -> None:
+    world = World()
+    world.commit()
+    assert world.committer.commits == []
+
+
+async def test_commits_are_an_interval_apart_while_lanes_are_busy() -> None:
+    world = World()
+    world.finish(0)
+    world.settling.commit_due([world.home])
+    world.finish(1)
+    world.settling.commit_due([world.home])
+    assert len(world.committer.commits) == 1
+
+
+async def test_idle_lanes_wait_for_no_interval() -> None:
+    world = World()
+    world.finish(*range(9))
+    world.settling.commit_due([world.home])
+    world.finish(9)
+    world.settling.commit_due([world.home])
+    assert [offsets for _, offsets in world.committer.commits] == [[(0, 9)], [(0, 10)]]
+
+
+async def test_a_failed_commit_is_tried_again_with_the_same_outcomes() -> None:
+    world = World()
+    world.committer.failures = [CommitFailedError("timed out")]
+    world.finish(0)
+    world.commit()
+    assert (world.committer.commits, world.noted) == ([], [])
+    world.finish(1)
+    world.commit()
+    assert world.committer.commits == [(["r0", "r1"], [(0, 2)])]
+    assert world.noted == [0, 1]
+
+
+async def test_outcomes_of_a_lost_partition_are_dropped() -> None:
+    world = World()
+    world.committer.failures = [CommitFailedError("illegal generation", group_lost=True)]
+    world.finish(0)
+    world.commit()
+    world.finish(1)
+    world.home.lost = True
+    world.settling.forget_lost()
+    world.settling._commit_at = 0.0
+    world.settling.commit_due([])
+    assert (world.committer.commits, world.noted) == ([], [])
+
+
+async def test_a_group_that_does_not_know_us_withdraws_the_confirmation() -> None:
+    world = World()
+    assert world.settling.confirmed()
+    world.committer.failures = [CommitFailedError("unknown member", group_lost=True)]
+    world.finish(0)
+    world.commit()
+    assert not world.settling.confirmed()
+    world.commit()
+    assert world.settling.confirmed()
+
+
+async def test_waiting_records_have_the_membership_confirmed_by_a_commit_of_the_same_offsets() -> (
+    None
+):
+    world = World(session_s=0.0)
+    assert not world.settling.confirmed()
+    world.commit()
+    world.commit()
+    assert world.committer.commits == [([], [(0, 0)])] * 2
+
+
+# ---- intents -----------------------------------------------------------------------------------------------------
+async def test_an_intent_is_in_the_metadata_before_it_is_granted() -> None:
+    world = World()
+    granted = asyncio.get_running_loop().create_future()
+    world.settling.intents.append((entry(3, of=world.home), granted))
+    await turns()
+    assert not granted.done()
+    world.settling.commit_due([world.home])
+    await granted
+    metadata = world.committer.offsets[0].metadata
+    assert metadata is not None
+    assert metadata.startswith("gw1.")
+    world.finish(3)
+    world.commit()
+    successor = world.committer.offsets[0]
+    assert successor.metadata != metadata
+
+
+async def test_an_intent_that_could_not_be_committed_is_not_granted() -> None:
+    world = World()
+    world.committer.failures = [CommitFailedError("timed out")]
+    granted = asyncio.get_running_loop().create_future()
+    world.settling.intents.append((entry(3, of=world.home), granted))
+    world.commit()
+    with pytest.raises(IntentError):
+        await granted
+
+
+# ---- producers that break ----------------------------------------------------------------------------------------
+async def test_a_broken_producer_is_replaced_and_an_unfinished_commit_repeated() -> None:
+    world = World()
+    world.committer.failures = [ProducerBrokenError("fenced")]
+    world.finish(0)
+    world.commit()
+    assert world.committer.opened == 1
+    world.commit()
+    assert world.committer.commits == [(["r0"], [(0, 1)])]
+
+
+async def test_a_commit_that_did_take_place_though_its_producer_broke_is_not_repeated() -> None:
+    world = World()
+    world.committer.failures = [ProducerBrokenError("timed out")]
+    world.committer.takes_place = True
+    world.finish(0)
+    world.commit()
+    world.commit()
+    assert world.committer.commits == []
+    assert world.noted == [0]
+
+
+async def test_a_producer_that_breaks_again_right_away_ends_the_process_naming_the_fix() -> None:
+    world = World()
+    world.committer.failures = [ProducerBrokenError("fenced"), ProducerBrokenError("fenced")]
+    world.finish(0)
+    world.commit()
+    with pytest.raises(FatalKafkaError, match="GRIDWIRE_SLOT"):
+        world.commit()
+
+
+async def test_a_kafka_that_is_away_while_a_producer_is_replaced_is_waited_for() -> None:
+    world = World()
+    world.committer.failures = [ProducerBrokenError("timed out")]
+    world.committer.open_failures = [KafkaException(KafkaError(KafkaError._TIMED_OUT))]
+    world.finish(0)
+    world.commit()
+    world.commit()
+    assert world.committer.opened == 2
+    assert world.committer.commits == [(["r0"], [(0, 1)])]
+
+
+async def test_before_partitions_leave_the_last_outcomes_are_committed_in_a_few_tries() -> None:
+    world = World()
+    world.committer.failures = [CommitFailedError("busy"), CommitFailedError("busy")]
+    world.finish(0)
+    world.settling.commit_last()
+    assert world.committer.commits == [(["r0"], [(0, 1)])]
