@@ -30,6 +30,7 @@ from connectors.kit.work import Permit, WithdrawnError
 from gridwire import metrics
 
 T = TypeVar("T")
+BUDGETS_MAX = 64  # of one platform; whatever else it names shares one
 REQUESTS_MAX = 1_000  # of one generator: a paging loop that never ends is a fault
 TOKEN_PAUSE_S = 5.0  # after a failed early renewal, while the old token still holds
 WAIT_S_MAX = 1.0  # longer waits look again in between: a breaker may close, an assignment may go
@@ -116,7 +117,7 @@ class Caller:
         self._http = http
         self._clock = clock
         self._auth = Authenticator(platform.auth.session(), http, clock)
-        self._rate = RateLimiter(platform.requests_per_s)
+        self._rates: dict[str, RateLimiter] = {}
         self.breaker = Breaker(breaker or BreakerPolicy(), clock.chance)
         self._limit = metrics.RATE_LIMIT.labels(platform.name)
         self._remaining = metrics.RATE_REMAINING.labels(platform.name)
@@ -144,7 +145,7 @@ class Caller:
             return Finished(end.value, requests)
         except OperationError as error:
             if isinstance(error.verdict, Misconfigured):
-                self._report(error.verdict, self._clock.monotonic_s())
+                self._report(error.verdict)
             return Refused(error.verdict, requests)
         except (NotThereError, MalformedError, WithdrawnError):
             raise
@@ -156,17 +157,31 @@ class Caller:
 
     # ---- one request ---------------------------------------------------------------------------------------------
     async def _call(self, request: Request, permit: Permit | None) -> Response | Refusal:
-        slot = await self._turn(permit)
+        rate = self._rate(request)
+        slot = await self._turn(rate, permit)
         sent_at = self._clock.monotonic_s()
         try:
-            outcome = await self._outcome(request, slot, sent_at)
+            outcome = await self._outcome(request, rate, slot, sent_at)
         except BaseException:  # given up on our side
             self.breaker.left()
             raise
-        self._report(outcome, sent_at)
+        if isinstance(outcome, Transient) and outcome.throttled:
+            rate.throttled(sent_at, outcome.after_s, self._clock.monotonic_s())
+        self._report(outcome)
         return outcome
 
-    async def _outcome(self, request: Request, slot: int, sent_at: float) -> Response | Refusal:
+    def _rate(self, request: Request) -> RateLimiter:
+        """The pace of the budget that a request draws on."""
+        name = self.platform.budget(request)
+        if name not in self._rates and len(self._rates) >= BUDGETS_MAX:
+            name = ""
+        if name not in self._rates:
+            self._rates[name] = RateLimiter(self.platform.requests_per_s)
+        return self._rates[name]
+
+    async def _outcome(
+        self, request: Request, rate: RateLimiter, slot: int, sent_at: float
+    ) -> Response | Refusal:
         try:
             answer = await self._exchange(request)
         except AuthError as error:
@@ -174,20 +189,20 @@ class Caller:
         except NoAnswerError as error:
             metrics.HTTP_REQUESTS.labels(self.platform.name, request.method, "none").inc()
             return _unanswered(request, error)
-        self._learn(slot, answer, sent_at)
+        self._learn(rate, slot, answer, sent_at)
         verdict = self._judge(request, answer)
         return answer if isinstance(verdict, Delivered) else verdict
 
-    async def _turn(self, permit: Permit | None) -> int:
+    async def _turn(self, rate: RateLimiter, permit: Permit | None) -> int:
         """Waits for a slot, for the platform's pause to end, for the breaker and for the permit."""
-        slot, wait_s = self._rate.reserve(self._clock.monotonic_s())
+        slot, wait_s = rate.reserve(self._clock.monotonic_s())
         if wait_s > 0:
             await self._clock.sleep(wait_s)
         while True:
             if permit is not None and not permit.given():
                 await permit.wait()
             now = self._clock.monotonic_s()
-            wait_s = self._rate.blocked_s(now) or self.breaker.enter(now)
+            wait_s = rate.blocked_s(now) or self.breaker.enter(now)
             if wait_s <= 0:
                 if permit is not None:
                     permit.used()
@@ -219,7 +234,7 @@ class Caller:
             log.exception("verdict failed", extra={"platform": self.platform.name})
             return Transient(f"verdict failed: {type(error).__name__}")
 
-    def _learn(self, slot: int, answer: Response, sent_at: float) -> None:
+    def _learn(self, rate: RateLimiter, slot: int, answer: Response, sent_at: float) -> None:
         """The platform's budget, out of an answer's headers. A fault there must not lose the answer."""
         try:
             advice = self.platform.rate(answer, self._clock.epoch_s())
@@ -229,20 +244,19 @@ class Caller:
         if advice is None:
             return
         now = self._clock.monotonic_s()
-        self._rate.learn(slot, advice, sent_at, now)
-        self._limit.set(self._rate.per_s(now))
+        rate.learn(slot, advice, sent_at, now)
+        self._limit.set(rate.per_s(now))
         if advice.remaining is not None:
             self._remaining.set(advice.remaining)
 
-    def _report(self, outcome: Response | Refusal, sent_at: float) -> None:
-        """Tells breaker and pace. A refusal is an answer too: the platform is there."""
+    def _report(self, outcome: Response | Refusal) -> None:
+        """Tells the breaker. A refusal is an answer too: the platform is there."""
         now = self._clock.monotonic_s()
         was_closed = self.breaker.closed
         match outcome:
             case Misconfigured():
                 self.breaker.misconfigured(outcome.reason, now)
             case Transient() if outcome.throttled:
-                self._rate.throttled(sent_at, outcome.after_s, now)
                 self.breaker.left()
             case Transient() if not outcome.early:
                 self.breaker.failed(now)
