@@ -86,6 +86,13 @@ class BigCommerceSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Env("BIGCOMMERCE_HANDLING_DAYS_FIELD", "the custom field with days from order to shipment"),
     ] = "handling_days"
+    read_flags: Annotated[
+        bool,
+        Env(
+            "BIGCOMMERCE_READ_FLAGS",
+            "true to look for flagged messages whenever an order changes (no webhook tells of flags)",
+        ),
+    ] = True
     backfill_days: Annotated[
         int, Env("BIGCOMMERCE_BACKFILL_DAYS", "days of orders that the first poll reads")
     ] = 30

@@ -1,6 +1,7 @@
 """How BigCommerce's changes reach gridwire: thin webhooks, what completes them, and two polls."""
 
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import msgspec
 
@@ -43,7 +44,7 @@ from connectors.kit.connector import (
 )
 from connectors.kit.reading import mail_date_s, read
 from connectors.kit.signatures import SecretHeader, StandardWebhooks
-from gridwire.records import BigCommerceOrder, BigCommerceProduct, Notice
+from gridwire.records import BigCommerceOrder, BigCommerceProduct, Notice, Record
 from gridwire.settings import Secret, SettingsError
 from gridwire.topics import (
     BIGCOMMERCE_NOTICES,
@@ -51,12 +52,15 @@ from gridwire.topics import (
     BIGCOMMERCE_ORDERS,
     BIGCOMMERCE_PRODUCTS,
     BIGCOMMERCE_TRANSACTIONS,
+    Topic,
 )
 
 HOOK_BODY_BYTES_MAX = 100_000
-ORDERS_PAGE = 20  # each order costs two more calls
+ORDERS_PAGE = 20  # each order costs three more calls
+CHANGED = "store/order/updated"
 DAY_S = 86_400
 PARTS = {"include": "variants,custom_fields"}
+Produced = tuple[Topic[Any], Record]
 Broken = list[tuple[bytes, str]]
 PageSteps = Generator[Request, Response, Page]
 FetchSteps = Generator[Request, Response, Fetched]
@@ -151,9 +155,13 @@ class Reader:
     # ---- orders ----------------------------------------------------------------------------------
     def fetch_order(self, notice: Notice) -> FetchSteps:
         """The order of a notice. Raises NotThereError, MalformedError."""
+        cause = wire.caused_by(notice)
         found = yield from one(f"/v2/orders/{notice.resource_id}", {}, OrderJson, "order")
-        record = yield from self._order(found, wire.caused_by(notice))
-        return ((BIGCOMMERCE_ORDERS, record),)
+        record = yield from self._order(found, cause)
+        flagged: tuple[Produced, ...] = ()
+        if notice.event_type == CHANGED:
+            flagged = yield from self._flagged(found.id, cause)
+        return ((BIGCOMMERCE_ORDERS, record), *flagged)
 
     def _order(self, found: OrderJson, cause: wire.Cause) -> Steps[BigCommerceOrder]:
         path = f"/v2/orders/{found.id}"
@@ -161,6 +169,18 @@ class Reader:
         where = "order.shipping_addresses"
         addresses = yield from listed(f"{path}/shipping_addresses", {}, AddressJson, where)
         return wire.order(found, lines, addresses, cause, self._settings)
+
+    def _flagged(self, order_id: int, cause: wire.Cause) -> Steps[tuple[Produced, ...]]:
+        """The flagged messages of an order. A flag is set after the message came, by no webhook."""
+        if not self._settings.read_flags:
+            return ()
+        path, query = f"/v2/orders/{order_id}/messages", {"is_flagged": "true"}
+        found = yield from listed(path, query, MessageJson, "message")
+        return tuple(
+            (BIGCOMMERCE_ORDER_MESSAGES, wire.message(message, order_id, cause))
+            for message in found
+            if message.is_flagged
+        )
 
     def fetch_message(self, notice: Notice) -> FetchSteps:
         """A message on an order. Raises NotThereError, MalformedError."""
@@ -197,13 +217,15 @@ class Reader:
         }
         response = yield Request("GET", "/v2/orders", query)
         rows = rows_of(response, "orders")
-        records, broken, last_s = [], Broken(), None
+        records: list[Produced] = []
+        broken, last_s = Broken(), None
         for row in rows:
             try:
                 found = read(row, OrderJson, "order")
                 last_s = mail_date_s(found.date_modified, "order.date_modified")
                 record = yield from self._order(found, wire.POLLED)
-                records.append((BIGCOMMERCE_ORDERS, record))
+                flagged = yield from self._flagged(found.id, wire.POLLED)
+                records += [(BIGCOMMERCE_ORDERS, record), *flagged]
             except (MalformedError, NotThereError) as error:
                 broken.append((msgspec.json.encode(row), str(error)))
         after = following(at, len(rows), ORDERS_PAGE, last_s)

@@ -123,15 +123,16 @@ def _line(found: LineJson) -> BigCommerceLine:
     )
 
 
-def message(found: MessageJson, order_id: str, cause: Cause) -> BigCommerceOrderMessage:
+def message(found: MessageJson, order_id: str | int, cause: Cause) -> BigCommerceOrderMessage:
     """A message on an order. Raises MalformedError."""
     created_s = mail_date_s(found.date_created, "message.date_created")
+    event_id = derived("bigcommerce", "message", found.id, found.is_flagged)
     return BigCommerceOrderMessage(
-        event_id=derived("bigcommerce", "message", found.id, found.is_flagged),
+        event_id=event_id,
         occurred_at=created_s * 1000,
         source=cause.source,
         version=created_s,
-        trace_id=cause.trace_id,
+        trace_id=cause.trace_id or trace_of(event_id),
         causation_id=cause.causation_id,
         order_ref=order_ref(order_id),
         message_id=found.id,

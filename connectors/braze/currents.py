@@ -4,11 +4,12 @@ An event that names several products (a cart, an order) becomes one record per p
 function of Braze's `id` and the product's place, so that a redelivered batch repeats no id.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import unquote
 
 import msgspec
 
@@ -220,17 +221,13 @@ def _sku(own: Mapping[str, Any], given: Mapping[str, Any], settings: BrazeSettin
     """The product: Braze's own `product_id`, else a configured property, else the link's."""
     named = (own.get("product_id"), *(given.get(name) for name in settings.sku_properties))
     found = next((sku for sku in map(text, named) if sku), None)
-    return found or _linked_sku(own.get("url"), settings.link_sku_parameter)
+    return found or _linked_sku(own.get("url"), settings.link_sku)
 
 
-def _linked_sku(url: Any, parameter: str) -> str | None:
-    if not isinstance(url, str) or f"{parameter}=" not in url:
-        return None
-    try:
-        values = parse_qs(urlsplit(url).query).get(parameter, [])
-    except ValueError:  # a link that is no URL names no product
-        return None
-    return values[0] if values else None
+def _linked_sku(url: Any, pattern: str) -> str | None:
+    """The sku in a clicked link."""
+    found = re.search(pattern, url) if isinstance(url, str) else None
+    return unquote(found[1]) or None if found and found[1] else None
 
 
 def _quantity(value: Any) -> int:

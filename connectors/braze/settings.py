@@ -1,10 +1,11 @@
 """What is configurable about Braze. What its documents leave open is configuration, too."""
 
+import re
 from typing import Annotated
 
 import msgspec
 
-from gridwire.settings import Env, Secret
+from gridwire.settings import Env, Secret, SettingsError
 
 
 class BrazeSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,10 +74,13 @@ class BrazeSettings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Env("BRAZE_SKU_PROPERTIES", "the properties that may hold the sku; the first found counts"),
     ] = ("sku", "product_id")
-    link_sku_parameter: Annotated[
+    link_sku: Annotated[
         str,
-        Env("BRAZE_LINK_SKU_PARAMETER", "the query parameter that names a clicked link's product"),
-    ] = "sku"
+        Env(
+            "BRAZE_LINK_SKU",
+            "a regular expression whose first group is the sku in the URL of a clicked link",
+        ),
+    ] = r"(?:[?&]sku=|/products/)([^/?&#]+)"
     quantity_property: Annotated[
         str, Env("BRAZE_QUANTITY_PROPERTY", "the property that holds the units")
     ] = "quantity"
@@ -108,3 +112,22 @@ class BrazeSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Env("BRAZE_REGION_ATTRIBUTE", "the custom attribute with a user's region, else `country`"),
     ] = "region"
+
+
+def check(settings: BrazeSettings) -> None:
+    """Raises SettingsError where a value is of no use."""
+    problems = []
+    try:
+        groups = re.compile(settings.link_sku).groups
+    except re.error:
+        groups = 0
+    if groups < 1:
+        problems.append(
+            "BRAZE_LINK_SKU is not a regular expression with a group: put the sku in ()"
+        )
+    if "{order_id}" not in settings.order_ref:
+        problems.append("BRAZE_ORDER_REF lacks {order_id}: set it to e.g. bigcommerce:{order_id}")
+    if not settings.sku_properties:
+        problems.append("BRAZE_SKU_PROPERTIES is empty: name the property that holds the sku")
+    if problems:
+        raise SettingsError(problems)

@@ -1,7 +1,7 @@
 """How Braze's events reach gridwire: Currents batches, and webhooks from Canvases and campaigns."""
 
 from connectors.braze import currents, wire
-from connectors.braze.settings import BrazeSettings
+from connectors.braze.settings import BrazeSettings, check
 from connectors.braze.sink import platform
 from connectors.kit.connector import Delivery, Intake, Route, Source
 from connectors.kit.signatures import BearerToken
@@ -12,7 +12,8 @@ WEBHOOK_BODY_BYTES_MAX = 200_000
 
 
 def source(settings: BrazeSettings) -> Source:
-    """Routes only: Braze has no objects to fetch and nothing to poll."""
+    """Routes only: Braze has no objects to fetch and nothing to poll. Raises SettingsError."""
+    check(settings)
     routes: tuple[Route, ...] = (currents_route(settings),)
     if settings.webhook_token is not None:
         routes += (webhook_route(settings, settings.webhook_token),)

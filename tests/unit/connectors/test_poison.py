@@ -92,7 +92,7 @@ def read_event(body: Any) -> None:
 
 
 def poll_order(row: Any) -> None:
-    rest = (answer(200, [store.line()]), answer(200, [store.ADDRESS]))
+    rest = (answer(200, [store.line()]), answer(200, [store.ADDRESS]), answer(204))
     steps = Store(store.settings()).poll_orders(None, NOW_MS)
     request = next(steps)
     assert request.path == "/v2/orders"
@@ -105,7 +105,7 @@ def poll_order(row: Any) -> None:
 
 
 def fetch_line(row: Any) -> None:
-    given_ = store.notice("order", "1001", "store/order/updated")
+    given_ = store.notice("order", "1001", "store/order/created")
     answers = (answer(200, store.order()), answer(200, [row]), answer(200, [store.ADDRESS]))
     fits(play(Store(store.settings()).fetch_order(given_), *answers).value)
 

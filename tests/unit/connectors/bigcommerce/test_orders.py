@@ -23,7 +23,7 @@ from tests.unit.connectors.bigcommerce.store import (
 )
 from tests.unit.connectors.steps import NOW_MS, Played, answer, play
 
-UPDATED = notice("order", "1001", "store/order/updated")
+UPDATED = notice("order", "1001", "store/order/statusUpdated")
 EMPTY = answer(204)
 
 
@@ -49,7 +49,7 @@ def test_an_order_is_fetched_with_its_lines_and_where_it_goes() -> None:
         MODIFIED_S * 1000,
     )
     assert (found.ship_country, found.ship_subdivision) == ("US", "California")
-    assert (found.event_type, found.trace_id) == ("store/order/updated", UPDATED.trace_id)
+    assert (found.event_type, found.trace_id) == ("store/order/statusUpdated", UPDATED.trace_id)
     assert found.causation_id == UPDATED.event_id
     (one,) = found.lines
     assert (one.line_ref, one.sku, one.quantity, one.product_id) == ("31", "SKU-1", 2, 77)
@@ -128,7 +128,7 @@ def polled(*answers: Response, cursor: str | None = None, now_ms: int = NOW_MS) 
 def test_a_webhook_and_a_poll_of_one_version_share_one_event_id() -> None:
     parts = answer(200, [line()]), answer(200, [ADDRESS])
     _, by_webhook = fetched(answer(200, order()), *parts)
-    ((_, by_poll),) = polled(answer(200, [order()]), *parts).value.records
+    ((_, by_poll),) = polled(answer(200, [order()]), *parts, EMPTY).value.records
     assert isinstance(by_poll, BigCommerceOrder)
     assert by_poll.event_id == by_webhook.event_id
     assert (by_poll.version, by_poll.occurred_at) == (by_webhook.version, by_webhook.occurred_at)
@@ -177,7 +177,7 @@ def page(first_s: int, step_s: int) -> list[dict[str, Any]]:
 
 def test_a_full_page_goes_on_from_the_last_time_seen_within_the_same_window() -> None:
     start_s = MODIFIED_S - 3_600
-    played = polled(answer(200, page(start_s, 10)), *[EMPTY] * (2 * ORDERS_PAGE))
+    played = polled(answer(200, page(start_s, 10)), *[EMPTY] * (3 * ORDERS_PAGE))
     assert (len(played.value.records), played.value.more) == (ORDERS_PAGE, True)
     following = polled(EMPTY, cursor=played.value.cursor, now_ms=NOW_MS + 999_000)
     query = following.requests[0].query
@@ -188,7 +188,7 @@ def test_a_full_page_goes_on_from_the_last_time_seen_within_the_same_window() ->
 
 def test_a_full_page_of_one_second_goes_on_with_the_next_page() -> None:
     bulk_s = MODIFIED_S - 3_600
-    parts = [EMPTY] * (2 * ORDERS_PAGE)
+    parts = [EMPTY] * (3 * ORDERS_PAGE)
     first = polled(answer(200, page(bulk_s, 0)), *parts).value
     second = polled(answer(200, page(bulk_s, 0)), *parts, cursor=first.cursor)
     third = polled(EMPTY, cursor=second.value.cursor)
@@ -202,7 +202,7 @@ def test_a_full_page_of_one_second_goes_on_with_the_next_page() -> None:
 
 def test_a_broken_order_is_set_apart_and_the_poll_goes_on() -> None:
     rows = [order(date_modified=None), order(id=1002)]
-    found = polled(answer(200, rows), EMPTY, EMPTY).value
+    found = polled(answer(200, rows), EMPTY, EMPTY, EMPTY).value
     ((_, record),) = found.records
     assert isinstance(record, BigCommerceOrder)
     assert record.order_id == 1002
@@ -260,6 +260,27 @@ def test_a_message_that_is_flagged_later_is_another_event() -> None:
     plain = message(MESSAGE | {"is_flagged": False})
     assert plain.event_id != message(MESSAGE).event_id
     assert plain.event_id == message(MESSAGE | {"is_flagged": "false"}).event_id
+
+
+def test_a_changed_order_is_asked_for_messages_that_were_flagged_meanwhile() -> None:
+    given = notice("order", "1001", "store/order/updated")
+    flagged = answer(200, [MESSAGE, MESSAGE | {"id": 9, "is_flagged": False}])
+    parts = (answer(200, order()), EMPTY, EMPTY)
+    played = play(Reader(settings()).fetch_order(given), *parts, flagged)
+    assert played.requests[-1].query["is_flagged"] == "true"
+    (_, _), (_, record) = played.value
+    assert record.event_id == message(MESSAGE).event_id
+    unread = play(Reader(settings(read_flags=False)).fetch_order(given), *parts)
+    assert len(list(unread.value)) == 1
+
+
+def test_a_poll_finds_flagged_messages_too() -> None:
+    found = polled(answer(200, [order()]), EMPTY, EMPTY, answer(200, [MESSAGE])).value
+    assert [type(record) for _, record in found.records] == [
+        BigCommerceOrder,
+        BigCommerceOrderMessage,
+    ]
+    assert all(record.trace_id for _, record in found.records)
 
 
 def test_a_message_that_is_not_listed_is_waited_for() -> None:

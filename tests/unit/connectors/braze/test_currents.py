@@ -51,6 +51,23 @@ def test_personal_data_of_a_message_event_stops_at_the_source() -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "sku"),
+    [
+        ("https://shop.example/p?utm=x&sku=A%2F1#top", "A/1"),
+        ("https://shop.example/products/SKU-7?utm=x", "SKU-7"),
+        ("https://shop.example/about", None),
+        ("not a url: [", None),
+        ("?sku=&x=1", None),
+        (7, None),
+        (None, None),
+    ],
+)
+def test_a_link_names_its_product_by_parameter_or_path(url: Any, sku: str | None) -> None:
+    (click,) = engagements(event("users.messages.email.Click", CLICK | {"url": url}))
+    assert click.sku == sku
+
+
+@pytest.mark.parametrize(
     ("said", "machine"), [("true", True), (True, True), (None, False), ("false", False)]
 )
 def test_a_machine_open_is_flagged_however_braze_writes_it(said: Any, machine: bool) -> None:

@@ -12,7 +12,7 @@ from connectors import braze
 from connectors.kit.connector import MalformedError, Route
 from connectors.kit.signatures import Signed
 from gridwire.records import Engagement
-from gridwire.settings import Secret
+from gridwire.settings import Secret, SettingsError
 from tests.unit.connectors.braze.events import event, settings
 from tests.unit.connectors.steps import delivery
 
@@ -57,6 +57,20 @@ def test_webhooks_have_a_route_only_where_a_token_is_set() -> None:
     assert names == ["braze.currents"]
     found = route("braze.webhooks", webhook_token=Secret("hook"))
     assert refusals(found, "currents-token") == ["wrong token"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "variable"),
+    [
+        ({"link_sku": "("}, "BRAZE_LINK_SKU"),
+        ({"link_sku": "sku"}, "BRAZE_LINK_SKU"),
+        ({"order_ref": "bigcommerce"}, "BRAZE_ORDER_REF"),
+        ({"sku_properties": ()}, "BRAZE_SKU_PROPERTIES"),
+    ],
+)
+def test_settings_that_are_of_no_use_are_refused(changed: dict[str, Any], variable: str) -> None:
+    with pytest.raises(SettingsError, match=variable):
+        braze.source(settings(**changed))
 
 
 def template() -> dict[str, Any]:

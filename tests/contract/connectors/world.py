@@ -1,0 +1,88 @@
+"""What the tests of connectors share: control of the sandbox, and the kit's client to drive generators with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+
+from connectors.kit.calls import Caller, Finished, Refused
+from connectors.kit.connector import (
+    Delivery,
+    Intake,
+    Platform,
+    Request,
+    Response,
+    Route,
+)
+from connectors.kit.http import HttpClient
+from connectors.kit.signatures import Signed
+from tests.contract.sandbox.receiver import Received, Receiver
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class World:
+    """The sandbox's control API, and where its webhooks go."""
+
+    http: httpx.Client
+    receiver: Receiver
+
+    @property
+    def url(self) -> str:
+        return str(self.http.base_url).rstrip("/")
+
+    def control(self, platform: str, what: str, body: Any) -> Any:
+        answer = self.http.post(f"/_sandbox/{platform}/{what}", json=body)
+        assert answer.status_code < 300, answer.text
+        return answer.json()
+
+    def trigger(self, platform: str, event: str, **body: Any) -> Any:
+        return self.control(platform, f"trigger/{event}", body)
+
+    def state(self, platform: str, collection: str) -> Any:
+        return self.http.get(f"/_sandbox/{platform}/state/{collection}").json()
+
+    def calls(self, platform: str, method: str, path_prefix: str) -> list[Any]:
+        query = {"method": method, "path_prefix": path_prefix}
+        found = self.http.get(f"/_sandbox/{platform}/calls", params=query).json()
+        calls = found["calls"] if isinstance(found, dict) else found
+        assert isinstance(calls, list)
+        return calls
+
+
+async def run(platform: Platform, steps: Generator[Request, Response, T]) -> Finished[T] | Refused:
+    """Drives a generator over real HTTP with the kit's client."""
+    client = HttpClient(platform.base_url, platform.headers, platform.concurrency)
+    try:
+        return await Caller(platform, client).run(steps)
+    finally:
+        await client.close()
+
+
+async def done(platform: Platform, steps: Generator[Request, Response, T]) -> T:
+    """What a generator returns; fails the test where an answer ended it."""
+    outcome = await run(platform, steps)
+    assert isinstance(outcome, Finished), outcome
+    return outcome.value
+
+
+async def refused(platform: Platform, steps: Generator[Request, Response, Any]) -> Any:
+    """The verdict that ended a generator."""
+    outcome = await run(platform, steps)
+    assert isinstance(outcome, Refused), outcome
+    return outcome.verdict
+
+
+def taken(route: Route, received: Received) -> Intake:
+    """A delivery as the gateway takes it: every scheme agrees, then it is read."""
+    signed = Signed(received.headers, {}, {}, received.body, time.time())
+    problems = [scheme.verify(signed) for scheme in route.verify]
+    assert problems == [None] * len(route.verify), problems
+    now_ms = int(time.time() * 1000)
+    path = received.path
+    return route.read(Delivery(path, received.headers, {}, received.json, received.body, now_ms))
