@@ -14,6 +14,7 @@ import fastavro
 import msgspec
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
 
+from gridwire import compiled
 from gridwire.records import SCHEMAS, Record
 from gridwire.topics import Topic
 
@@ -98,14 +99,21 @@ class Registry:
 
 
 class TopicCodec(Generic[R]):
-    """Encodes and decodes the records of one topic."""
+    """Encodes and decodes the records of one topic.
+
+    By functions compiled for its schema (`gridwire.compiled`); by fastavro where they give up, and where a message was
+    written with another schema than ours.
+    """
 
     def __init__(self, topic: Topic[R], registry: Registry) -> None:
         self.topic = topic
         self._registry = registry
         self._text = SCHEMAS[topic.record]
         self._schema = parse(self._text)
+        self._layout = _layout(self._schema)
         self._head: bytes | None = None
+        self._write = compiled.writer(self._text) or self._write_by_reference
+        self._readers: dict[bytes, compiled.Read] = {}  # by magic byte and schema id
 
     @property
     def head(self) -> bytes:
@@ -116,8 +124,15 @@ class TopicCodec(Generic[R]):
 
     def encode(self, record: R) -> bytes:
         """The message value. Raises CodecError where a field has the wrong type."""
+        head = self._head or self.head
+        try:
+            return self._write(head, record)
+        except Exception:  # noqa: BLE001 -- whatever it is, fastavro says it properly
+            return self._write_by_reference(head, record)
+
+    def _write_by_reference(self, head: bytes, record: R) -> bytes:
         out = io.BytesIO()
-        out.write(self.head)
+        out.write(head)
         try:
             fastavro.schemaless_writer(out, self._schema, plain(record))
         except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
@@ -130,12 +145,23 @@ class TopicCodec(Generic[R]):
         """The record. Raises CodecError (bytes are at fault) or RegistryUnavailableError (try again)."""
         if value is None:
             raise CodecError("empty value")
+        read = self._readers.get(value[: HEADER.size])
+        if read is None:
+            return self._read_by_reference(value)
+        try:
+            record: R = read(value)
+        except Exception:  # noqa: BLE001 -- see encode
+            return self._read_by_reference(value)
+        return record
+
+    def _read_by_reference(self, value: bytes) -> R:
         if len(value) < HEADER.size:
             raise CodecError("truncated", f"{len(value)} bytes")
         magic, schema_id = HEADER.unpack_from(value)
         if magic != MAGIC:
             raise CodecError("wrong magic byte", str(magic))
         writer = self._registry.schema(schema_id)
+        self._note_reader(value[: HEADER.size], writer)
         body = io.BytesIO(value)
         body.seek(HEADER.size)
         try:
@@ -147,6 +173,17 @@ class TopicCodec(Generic[R]):
             Exception
         ) as error:  # fastavro raises many kinds on bad bytes and unresolvable schemas
             raise CodecError("not readable as its topic's record", type(error).__name__) from error
+
+    def _note_reader(self, head: bytes, writer: Any) -> None:
+        """Messages that begin like this are read by a compiled function from now on, where that is possible."""
+        if head not in self._readers:
+            read = compiled.reader(self._text) if _layout(writer) == self._layout else None
+            self._readers[head] = read or self._read_by_reference
+
+
+def _layout(schema: Any) -> str:
+    """Equal for schemas that differ in nothing that could be seen in bytes or records (documentation, defaults)."""
+    return fastavro.schema.to_parsing_canonical_form(schema)
 
 
 class Codec:
