@@ -1,0 +1,153 @@
+"""From handing an event to the producer until a read-committed reader has what follows from it, at a steady rate."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from bench import counting, workload
+from bench.figures import percentile
+from bench.subjects import STOP_S_MAX, WHOLE
+from bench.workload import Encoded
+from bench.world import READS, WRITES, World
+from gridwire import kafka
+from gridwire.codec import Codec, Registry
+
+SLICES = 3
+SLICE_S = 6.0
+WARM_UP = 4_000
+WARM_UP_S_MAX = 60.0
+DRAIN_S_MAX = 20.0
+PACE_S = 0.002
+POLL_S = 0.05
+CONSUME_MAX = 2_000
+
+
+class LatencyError(Exception):
+    """Events were lost, doubled or too late to be measured."""
+
+
+@dataclass(slots=True)
+class Arrivals:
+    """When the output of each event was seen first. Filled by a thread of its own."""
+
+    client: Consumer
+    at_s: dict[str, float] = field(default_factory=dict)
+    doubled: int = 0
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def follow(self) -> None:
+        """Reads until told to stop."""
+        while not self.stop.is_set():
+            first = self.client.poll(POLL_S)
+            if first is None:
+                continue
+            messages = [first, *self.client.consume(CONSUME_MAX, 0)]
+            now_s = time.perf_counter()
+            for message in messages:
+                cause = None if message.error() else counting.cause_id(message.value() or b"")
+                if cause is None:
+                    continue
+                self.doubled += cause in self.at_s
+                self.at_s.setdefault(cause, now_s)
+
+
+def due(elapsed_s: float, rate: float, total: int) -> int:
+    """How many events should have been sent by now."""
+    return min(total, int(elapsed_s * rate))
+
+
+def send_paced(
+    client: Producer,
+    events: Sequence[Encoded],
+    rate: float,
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+    sleep: Callable[[float], None] = time.sleep,
+) -> dict[str, float]:
+    """Sends `rate` events a second; returns when each was handed over, by id (seconds of `clock`)."""
+    sent: dict[str, float] = {}
+    started = clock()
+    number = 0
+    while number < len(events):
+        wanted = due(clock() - started, rate, len(events))
+        for event in events[number:wanted]:
+            sent[event.event_id] = clock()
+            client.produce(READS, event.value, event.key)
+        number = max(number, wanted)
+        client.poll(0)
+        sleep(PACE_S)
+    return sent
+
+
+def measured_ms(sent: dict[str, float], seen: dict[str, float]) -> list[float]:
+    """Latency of each event. Raises LatencyError where an output is missing."""
+    missing = sum(1 for event_id in sent if event_id not in seen)
+    if missing:
+        raise LatencyError(f"{missing} of {len(sent)} events did not come out")
+    return [(seen[event_id] - at) * 1_000 for event_id, at in sent.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Medians over the slices, in milliseconds."""
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+
+    def __str__(self) -> str:
+        return (
+            f"latency/enriched: p50 {self.p50_ms:.0f} ms, p99 {self.p99_ms:.0f} ms "
+            f"at {self.rate:,.0f} events/s"
+        )
+
+
+def measure(world: World, rate: float) -> Latency:
+    """The whole flow at `rate` events a second, SLICES times. Raises LatencyError."""
+    world.fresh(READS)
+    codec = Codec(Registry(world.settings.registry_url))
+    child = WHOLE.start(world)
+    client = kafka.reader(world.settings)
+    client.assign([TopicPartition(WRITES, p, 0) for p in range(world.settings.partitions)])
+    arrivals = Arrivals(client)
+    reading = threading.Thread(target=arrivals.follow, name="arrivals")
+    reading.start()
+    try:
+        producer = kafka.producer(world.settings)
+        warm_up = workload.encoded(codec, WARM_UP, world.base_ms, name="warm-up")
+        sent = send_paced(producer, warm_up, rate)
+        _until_seen(arrivals, sent, WARM_UP_S_MAX)
+        slices = []
+        for number in range(SLICES):
+            name = f"slice-{number}"
+            events = workload.encoded(codec, int(rate * SLICE_S), world.base_ms, name=name)
+            slices.append(_slice(producer, events, rate, arrivals))
+    finally:
+        arrivals.stop.set()
+        reading.join()
+        client.close()
+        child.stop(STOP_S_MAX)
+    if arrivals.doubled:
+        raise LatencyError(f"{arrivals.doubled} outputs came twice")
+    p50s = [percentile(values, 0.50) for values in slices]
+    p99s = [percentile(values, 0.99) for values in slices]
+    return Latency(rate, median(p50s), median(p99s))
+
+
+def _slice(
+    producer: Producer, events: Sequence[Encoded], rate: float, arrivals: Arrivals
+) -> list[float]:
+    sent = send_paced(producer, events, rate)
+    _until_seen(arrivals, sent, DRAIN_S_MAX)
+    return measured_ms(sent, arrivals.at_s)
+
+
+def _until_seen(arrivals: Arrivals, sent: dict[str, float], deadline_s: float) -> None:
+    """Waits for the last outputs; what is missing after that is said by who measures."""
+    end = time.monotonic() + deadline_s
+    while time.monotonic() < end and any(event_id not in arrivals.at_s for event_id in sent):
+        time.sleep(POLL_S)

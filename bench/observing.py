@@ -1,0 +1,137 @@
+"""What the world sees of a running subject: when its outputs become visible, and what CPU time it takes.
+
+One rule for all: outputs count when a read-committed reader could read them. The last stable offsets are asked for in
+one request every SAMPLE_S; that costs the machine next to nothing, where a reader of everything would take a share.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # OffsetSpec: documented, not typed
+    AdminClient,
+    OffsetSpec,
+)
+
+SAMPLE_S = 0.025
+QUIET_S = 1.5  # all expected outputs are there and none has come for so long: the run is over
+ANSWER_S = 10.0
+READY_S_MAX = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look: seconds (monotonic), outputs visible (main topic), messages visible (all), CPU seconds so far."""
+
+    at_s: float
+    outputs: int
+    messages: int
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From the first look that saw an output to the last that saw anything new."""
+
+    first: Sample
+    last: Sample
+
+    @property
+    def seconds(self) -> float:
+        """Raises ValueError where all came at once."""
+        if self.last.at_s <= self.first.at_s:
+            raise ValueError("all outputs came within one look: measure with more --events")
+        return self.last.at_s - self.first.at_s
+
+    def rate(self, expected: int) -> float:
+        """Events a second. What the first look saw was made before it, so it does not count."""
+        return (expected - self.first.outputs) / self.seconds
+
+    def cpu_per_100k(self, expected: int) -> float:
+        """CPU seconds per 100,000 events, over the same span."""
+        events = expected - self.first.outputs
+        return (self.last.cpu_s - self.first.cpu_s) * 100_000 / events
+
+
+class UnfinishedError(Exception):
+    """A subject ended early, or was not done in time; the message says which and what it said."""
+
+
+class StableEnds:
+    """The last stable offsets of some topics, which exist. Raises KafkaException where Kafka does not say them."""
+
+    def __init__(self, bootstrap: str, topics: Sequence[str], partitions: int) -> None:
+        self._client = AdminClient({"bootstrap.servers": bootstrap})
+        self._main = topics[0]
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        self._asked = {TopicPartition(t, p): latest for t in topics for p in range(partitions)}
+        self._wait_for_leaders()
+
+    def __call__(self) -> tuple[int, int]:
+        """(of the first topic, of all topics): sums over partitions; control records of transactions included."""
+        answers = self._client.list_offsets(
+            self._asked,
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=ANSWER_S,
+        )
+        ends = {place: future.result().offset for place, future in answers.items()}
+        main = sum(end for place, end in ends.items() if place.topic == self._main)
+        return main, sum(ends.values())
+
+    def _wait_for_leaders(self) -> None:
+        """A topic that was made a moment ago has none yet."""
+        deadline = time.monotonic() + READY_S_MAX
+        while True:
+            try:
+                self()
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(SAMPLE_S)
+            else:
+                return
+
+
+def cpu_s_of(pid: int) -> float:
+    """User and system seconds of a process with all its threads. Raises OSError where /proc has none (not Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How a subject is looked at. `failed` says what is wrong with it, or None."""
+
+    ends: Callable[[], tuple[int, int]]
+    cpu_s: Callable[[], float]
+    failed: Callable[[], str | None]
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    def look(self) -> Sample:
+        outputs, messages = self.ends()
+        return Sample(self.clock(), outputs, messages, self.cpu_s())
+
+
+def follow(watch: Watch, expected: int, deadline_s: float) -> Span:
+    """Looks until `expected` outputs are visible and nothing new came for QUIET_S. Raises UnfinishedError."""
+    started = watch.look()
+    first: Sample | None = None
+    last = started
+    while True:
+        now = watch.look()
+        if now.messages > last.messages:
+            last = now
+            first = first or (now if now.outputs > started.outputs else None)
+        done = first is not None and last.outputs - started.outputs >= expected
+        if first is not None and done and now.at_s - last.at_s >= QUIET_S:
+            return Span(first, last)
+        if (why := watch.failed()) is not None:
+            raise UnfinishedError(why)
+        if now.at_s - started.at_s > deadline_s:
+            seen = last.outputs - started.outputs
+            raise UnfinishedError(f"{seen} of {expected} outputs after {deadline_s:.0f} s")
+        watch.sleep(SAMPLE_S)
