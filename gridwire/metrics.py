@@ -197,6 +197,11 @@ FLOW_RECORDS_WITHHELD = Counter(
     ["flow", "leg"],
 )
 FLOW_TIMERS = Counter("gridwire_flow_timers_total", "Durable timers that fired.", ["flow", "leg"])
+FLOW_TIMERS_FILTERED = Counter(
+    "gridwire_flow_timers_filtered_total",
+    "Outputs of timers that were left out on purpose.",
+    ["flow", "leg", "reason"],
+)
 DUPLICATES = Counter(
     "gridwire_duplicate_records_total",
     "Records of a source topic whose event id was seen before: dropped.",

@@ -157,11 +157,12 @@ class Driver:
 
     @property
     def filtered(self) -> Counter[tuple[str, str, str]]:
-        """How many records ended on purpose, by (flow id, leg, reason)."""
-        found = {
-            (f, leg, why): n for (f, leg, what, why), n in self.counts.items() if what == "filtered"
-        }
-        return Counter(found)
+        """How many records (or timers) ended on purpose, by (flow id, leg, reason)."""
+        found: Counter[tuple[str, str, str]] = Counter()
+        for (flow, leg, what, why), count in self.counts.items():
+            if what in ("filtered", "timer filtered"):
+                found[flow, leg, why] += count
+        return found
 
     @property
     def dead(self) -> list[tuple[str, str, str, Record | None]]:

@@ -1,7 +1,8 @@
 """What became of records, per leg: the numbers add up.
 
 `in` = processed + kept + filtered + parked + dead, where parked falls again when a record is released; `emitted`
-counts outputs (a record may have several, a timer some without a record).
+counts outputs (a record may have several, a timer some without a record). What a timer has to say and leaves unsaid on
+purpose is `timer filtered`: no record came in for it.
 """
 
 from collections import Counter
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Counts:
-    """Counters since the last `take`, by (flow, leg, what, reason); reason is empty but for filtered and dead."""
+    """Counters since the last `take`, by (flow, leg, what, reason); reason is empty but for the filtered and dead."""
 
     values: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
 

@@ -114,7 +114,8 @@ class _Call:
         for effect in effects:
             if isinstance(effect, Filtered):
                 self.filtered += effect.count
-                self.settled.counts.append(("filtered", effect.reason, effect.count))
+                what = "filtered" if records else "timer filtered"  # a timer is no record
+                self.settled.counts.append((what, effect.reason, effect.count))
             elif isinstance(effect, Caused):
                 own = Stamper(self.bound.label, cause_of(effect.cause), self.now_ms)
                 self._emit(effect.output, own)

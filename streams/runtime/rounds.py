@@ -315,6 +315,8 @@ _PLAIN = {
 def _account_one(flow: str, leg: str, what: str, reason: str, count: int) -> None:
     if what == "filtered":
         metrics.FLOW_RECORDS_FILTERED.labels(flow, leg, metrics.reason_label(reason)).inc(count)
+    elif what == "timer filtered":
+        metrics.FLOW_TIMERS_FILTERED.labels(flow, leg, metrics.reason_label(reason)).inc(count)
     elif what == "dead":
         metrics.FLOW_RECORDS_DEAD.labels(flow, leg, metrics.reason_label(reason)).inc(count)
     elif what == "parked":

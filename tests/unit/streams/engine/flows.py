@@ -151,6 +151,9 @@ def _count(source: r.Engagement, state: Count | None) -> Effects:
 def _flush(fired: Fired[Count]) -> Effects:
     if fired.key == "bad":
         raise RuntimeError("at the timer")
+    if fired.key == "quiet":
+        yield Filtered("nobody listens")
+        return
     yield enriched(event(fired.key, quantity=fired.state.n), None)
     yield Forget()
 

@@ -56,6 +56,15 @@ def test_a_dead_letter_says_nothing_of_the_exceptions_text() -> None:
     assert "secret-user" not in dead.reason + dead.error + dead.flow + dead.leg
 
 
+def test_what_a_timer_leaves_out_counts_as_no_record() -> None:
+    driver = Driver(COUNT)
+    driver.send(topics.BRAZE_ENGAGEMENT, event("quiet"))
+    driver.advance(minutes=1)
+    assert ends(driver, "count")["timer filtered"] == 1
+    assert driver.filtered == Counter({("test.flow", "count", "nobody listens"): 1})
+    assert adds_up(driver, "count")
+
+
 def test_outputs_before_an_exception_are_not_written() -> None:
     driver = Driver(COPY)
     driver.send(topics.BRAZE_ENGAGEMENT, event("a", "half"))
