@@ -1,4 +1,4 @@
-"""Every connector, in one explicit list. A platform is configured when its required variables are set."""
+"""Every connector, in one list. A platform is configured when its required variables are set."""
 
 import os
 from collections.abc import Callable, Mapping

@@ -1,7 +1,8 @@
 """Webhooks of BigCommerce to notices; pure.
 
-A webhook is thin: the notice says what to fetch. Its id is a function of the scope and of BigCommerce's `hash`, so
-that a redelivery repeats it. Its key is that of the record that the fetch completes.
+A webhook is thin: the notice says what to fetch. Its id is a function of the scope and of
+BigCommerce's `hash`, so that a redelivery repeats it. Its key is that of the record that the
+fetch completes.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
 """Lists of BigCommerce, page by page, and the window that a poll goes through.
 
-A poll asks for what was modified within a closed window, oldest first, and goes on from the last time seen, not
-from a page number: whatever changes meanwhile leaves the window and pushes nothing past us. The window ends a
-little before now, so that all changes of its last second are in.
+A poll asks for what was modified within a closed window, oldest first, and goes on from the last
+time seen, not from a page number: whatever changes meanwhile leaves the window and pushes nothing
+past us. The window ends a little before now, so that all changes of its last second are in.
 """
 
 from collections.abc import Generator
@@ -69,7 +69,7 @@ def one(path: str, query: dict[str, str], shape: type[S], where: str) -> Steps[S
 
 
 class Window(msgspec.Struct, frozen=True):
-    """Where a poll stands: changes from `since_s` to `until_s` (epoch seconds), from page `page` on."""
+    """Where a poll stands: what changed from `since_s` to `until_s`, from page `page` on."""
 
     since_s: int
     until_s: int

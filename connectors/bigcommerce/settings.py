@@ -90,7 +90,7 @@ class BigCommerceSettings(msgspec.Struct, frozen=True, kw_only=True):
         bool,
         Env(
             "BIGCOMMERCE_READ_FLAGS",
-            "true to look for flagged messages whenever an order changes (no webhook tells of flags)",
+            "true to look for flagged messages whenever an order changes (no webhook tells)",
         ),
     ] = True
     backfill_days: Annotated[

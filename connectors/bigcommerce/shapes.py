@@ -1,4 +1,4 @@
-"""BigCommerce's JSON as far as we read it; other fields are ignored. V2 writes dates as RFC 2822."""
+"""BigCommerce's JSON as far as we read it; V2 writes dates as RFC 2822."""
 
 from typing import Any
 

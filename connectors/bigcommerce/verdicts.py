@@ -1,4 +1,4 @@
-"""What BigCommerce's answers mean. V2 errors are arrays, V3 errors objects, 207 is a part that failed."""
+"""What BigCommerce's answers mean. Errors are arrays in V2, objects in V3; 207: a part failed."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,9 +1,10 @@
 """BigCommerce's JSON to records, and commands to its JSON; pure.
 
-An order's id is a function of order, `date_modified` and content. `date_modified` counts seconds, so two states may
-share one; with the content in the id neither hides the other, and a webhook and a poll that read the same state
-still yield the same id. Stock has no version at all: each reading of a product is an event of its own, and its
-version is the time (epoch seconds) that the reading is certainly not older than.
+An order's id is a function of order, `date_modified` and content. `date_modified` counts seconds,
+so two states may share one; with the content in the id neither hides the other, and a webhook and
+a poll that read the same state still yield the same id. Stock has no version at all: each reading
+of a product is an event of its own, and its version is the time (epoch seconds) that the reading
+is certainly not older than.
 """
 
 import hashlib
@@ -279,7 +280,7 @@ def variant_body(change: SetSelling) -> dict[str, Any]:
 
 
 def product_body(change: SetSelling) -> dict[str, Any]:
-    """What sells per product: lead time, preorder, limits; the switch too, where no variant has it."""
+    """Lead time, preorder, limits; the switch, too, where no variant has one of its own."""
     body: dict[str, Any] = dict(_limits(change))
     description = change.availability_description
     if change.variant_id is None:

@@ -1,7 +1,8 @@
 """Currents batches to records; pure.
 
-An event that names several products (a cart, an order) becomes one record per product. Each record's id is a
-function of Braze's `id` and the product's place, so that a redelivered batch repeats no id.
+An event that names several products (a cart, an order) becomes one record per product. Each
+record's id is a function of Braze's `id` and the product's place, so that a redelivered batch
+repeats no id.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What gridwire does in Braze: messages to one existing user each, attributes, look at a profile."""
+"""What gridwire does in Braze: messages to one existing user, attributes, profiles."""
 
 from typing import TypeVar
 from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""What Braze's answers mean. "success" there is "accepted", a `notice` is "accepted, and nothing done"."""
+"""What Braze's answers mean: "success" is "accepted", with a `notice` it is "nothing was done"."""
 
 from typing import Any
 

@@ -25,7 +25,7 @@ def currency(code: object) -> str | None:
 
 
 def minor(amount: object, code: str, times: int = 1) -> int | None:
-    """`amount` (number or decimal text) times `times` in minor units of `code`, rounded half to even.
+    """`amount` (number or text) times `times` in minor units of `code`, rounded half to even.
 
     None where `amount` is no finite number or too large for a long.
     """

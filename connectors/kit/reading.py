@@ -100,7 +100,7 @@ def whole(text: str | None) -> int | None:
 def vendor_text(said: Any, request: Request) -> str:
     """A vendor's error text for a reason: one line, bounded, without what may be personal.
 
-    Whatever of the request's own values it repeats is taken out, too: a vendor can echo little else.
+    Whatever of the request's own values it repeats is taken out, too.
     """
     line = " ".join(str(said).split())
     for value in sorted(set(_values(request.json)), key=len, reverse=True):

@@ -74,7 +74,7 @@ def position(checkpoint: str | None, first_since_ms: int) -> Position:
 
 
 def after(at: Position, one: ListJson, overlap_s: int) -> Position:
-    """Where the poll goes on after a page. At the list's end it looks back from the latest change."""
+    """Where the poll goes on after a page. At the end it looks back from the latest change."""
     latest_ms = max([at.latest_ms, *_times(one)])
     following = next_cursor(one, at.cursor)
     if following is not None:

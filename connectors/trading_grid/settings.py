@@ -1,4 +1,4 @@
-"""What is configurable about Trading Grid. Its REST contract is assumed, so paths and names are, too."""
+"""What is configurable about Trading Grid. Its contract is assumed: paths and names are, too."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Trading Grid's JSON as far as we read it, as the assumed contract has it; more fields are ignored.
+"""Trading Grid's JSON as far as we read it, as the assumed contract has it.
 
 `mapped` first brings a tenant's own field names into this form.
 """

@@ -83,7 +83,7 @@ class Writer:
         self._threads = settings.path("threads")
 
     def open_thread(self, command: TradingGridCommand, opened: OpenThread) -> Steps:
-        """Creates a thread unless its external reference is taken; the object id is the thread's."""
+        """Creates a thread unless its external reference is taken; object id: the thread's."""
         if not self._settings.supports_idempotency_key:
             known = yield from self._look_up(opened.system, opened.external_ref)
             if known.thread_id is not None:

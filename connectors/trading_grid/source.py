@@ -1,4 +1,4 @@
-"""How Trading Grid's changes reach gridwire: signed webhooks, what completes them, and three polls."""
+"""How Trading Grid's changes reach gridwire: webhooks, what completes them, and three polls."""
 
 from collections.abc import Callable, Generator
 from typing import Any

@@ -33,7 +33,7 @@ def reached(status: str, to: str) -> bool:
 
 
 def way(status: str, to: str) -> list[S] | None:
-    """The shortest legal way to `to`, without passing through what nobody asked for; None: no way."""
+    """The shortest legal way to `to` that passes through nothing alarming; None: no way."""
     try:
         start, goal = S(status), S(to)
     except ValueError:

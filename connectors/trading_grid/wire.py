@@ -1,11 +1,12 @@
 """Trading Grid's JSON to records, and commands to its JSON; pure.
 
-Ids of thread records. Each change of a thread is one version, and each webhook names the version that it tells of,
-though the thread that is then fetched may be further on. The record of a webhook carries the webhook's version,
-status, previous status and actor, and its id is a function of thread and version. A poll knows only the latest
-version and gives it the same id. So flows see each change once, whoever reports it first, and never take one
-change for another. Comments and attachments are no state of the thread, and a poll cannot find them: their ids are
-functions of the event's sequence, so that a version which a comment shares with a status hides neither.
+Ids of thread records. Each change of a thread is one version, and each webhook names the version
+that it tells of, though the thread that is then fetched may be further on. The record of a
+webhook carries the webhook's version, status, previous status and actor, and its id is a function
+of thread and version. A poll knows only the latest version and gives it the same id. So flows see
+each change once, whoever reports it first, and never take one change for another. Comments and
+attachments are no state of the thread, and a poll cannot find them: their ids are functions of
+the event's sequence, so that a version which a comment shares with a status hides neither.
 """
 
 import math
@@ -245,7 +246,7 @@ def partner(found: PartnerJson, notice: Notice | None) -> Partner:
 
 
 def availability(found: AvailabilityJson, notice: Notice | None) -> Availability:
-    """An availability update. Its version is the partner's sequence; a decision has the same one."""
+    """An availability update. Its version is the partner's sequence, also of its decision."""
     event_id = derived("trading-grid", "availability", found.id, found.version)
     return Availability(
         event_id=event_id,

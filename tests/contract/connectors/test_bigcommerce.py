@@ -68,6 +68,7 @@ SEED: dict[str, Any] = {
         {"id": 101, "customer_id": 0, "lines": [{"sku": "LAMP", "quantity": 1}]},
     ],
 }
+WINDOW_S = 3_600.0  # long, so that no test meets the end of a window
 FAR_MS = 4_000_000_000_000  # a `now` behind everything that the sandbox stamps
 
 
@@ -331,7 +332,7 @@ async def test_a_wrong_token_stops_the_connector(world: World) -> None:
 
 @pytest.mark.parametrize("headers", [True, False])
 async def test_a_quota_that_is_used_up_slows_down(world: World, sink: Sink, headers: bool) -> None:
-    quota = {"quota_requests": 1, "quota_window_s": 30.0, "quota_headers_on_429": headers}
+    quota = {"quota_requests": 1, "quota_window_s": WINDOW_S, "quota_headers_on_429": headers}
     world.control("bigcommerce", "configure", quota)
     await done(sink.platform, steps(sink, "set_inventory", stock("LAMP", "", 1)))
     found = await refused(sink.platform, steps(sink, "set_inventory", stock("LAMP", "", 1)))

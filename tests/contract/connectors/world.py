@@ -1,9 +1,10 @@
-"""What the tests of connectors share: control of the sandbox, and the kit's client to drive generators with."""
+"""What tests of connectors share: control of the sandbox, generators over the kit's client."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -55,13 +56,20 @@ class World:
         return calls
 
 
-async def run(platform: Platform, steps: Generator[Request, Response, T]) -> Finished[T] | Refused:
-    """Drives a generator over real HTTP with the kit's client."""
+@asynccontextmanager
+async def calling(platform: Platform) -> AsyncIterator[Caller]:
+    """The kit's caller of a platform over real HTTP: one token, one pace, one breaker."""
     client = HttpClient(platform.base_url, platform.headers, platform.concurrency)
     try:
-        return await Caller(platform, client).run(steps)
+        yield Caller(platform, client)
     finally:
         await client.close()
+
+
+async def run(platform: Platform, steps: Generator[Request, Response, T]) -> Finished[T] | Refused:
+    """Drives a generator with a caller of its own."""
+    async with calling(platform) as caller:
+        return await caller.run(steps)
 
 
 async def done(platform: Platform, steps: Generator[Request, Response, T]) -> T:

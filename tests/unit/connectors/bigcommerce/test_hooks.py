@@ -194,7 +194,7 @@ def refusals(route: Route, headers: dict[str, str]) -> list[str]:
 
 
 def signature(client_secret: str) -> dict[str, str]:
-    """As BigCommerce signs: a Standard Webhooks library with base64(client_secret) as its secret."""
+    """As BigCommerce signs: Standard Webhooks with base64(client_secret) as the secret."""
     key = base64.b64decode(base64.b64encode(client_secret.encode()))
     digest = hmac.digest(key, f"msg_1.{MODIFIED_S}.{{}}".encode(), "sha256")
     return {

@@ -74,7 +74,7 @@ def test_settings_that_are_of_no_use_are_refused(changed: dict[str, Any], variab
 
 
 def template() -> dict[str, Any]:
-    """The JSON block that docs/braze-templates.md tells marketers to copy, with its Liquid filled in."""
+    """The JSON that docs/braze-templates.md has marketers copy, with its Liquid filled in."""
     text = TEMPLATES.read_text().split("<!-- webhook -->")[1]
     block = text.split("```json")[1].split("```")[0]
     for tag, value in LIQUID.items():
