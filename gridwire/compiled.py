@@ -21,6 +21,7 @@ HEADER_BYTES = 5
 SMALL = 8_192  # numbers below have their bytes at hand
 SYMBOLS_MAX = 64  # the index of a symbol is one byte
 LONG_BITS = 64
+SIX_BYTES_MIN, SIX_BYTES_END = 1 << 34, 1 << 41  # numbers that take six bytes
 DOUBLE = Struct("<d")
 
 
@@ -44,6 +45,17 @@ NUMBERS = tuple(_zigzag(number) for number in range(SMALL))
 
 def long(number: int) -> bytes:
     """A number of up to 64 bits. Raises UnfitError beyond, TypeError where it is none."""
+    if SIX_BYTES_MIN <= number < SIX_BYTES_END:  # milliseconds since 1970
+        return bytes(
+            (
+                number << 1 & 0x7E | 0x80,
+                number >> 6 & 0x7F | 0x80,
+                number >> 13 & 0x7F | 0x80,
+                number >> 20 & 0x7F | 0x80,
+                number >> 27 & 0x7F | 0x80,
+                number >> 34,
+            )
+        )
     if -(1 << 63) <= number < 1 << 63:
         return _zigzag(number)
     raise UnfitError
@@ -228,7 +240,11 @@ def _write_enum(source: _Source, depth: int, kind: Any, value: str) -> None:
 def _write_array(source: _Source, depth: int, kind: Any, value: str) -> None:
     items, item = source.name("v"), source.name("v")
     source.add(depth, f"{items} = {value}", f"size = len({items})", "if size:")
-    source.add(depth + 1, "out += long(size)", f"for {item} in {items}:")
+    source.add(
+        depth + 1,
+        f"out += NUMBERS[size] if size < {SMALL} else long(size)",
+        f"for {item} in {items}:",
+    )
     _write(source, depth + 2, kind["items"], item)
     source.add(depth, "out += NUMBERS[0]")
 
@@ -236,7 +252,7 @@ def _write_array(source: _Source, depth: int, kind: Any, value: str) -> None:
 def _write_map(source: _Source, depth: int, kind: Any, value: str) -> None:
     entries, key, item = source.name("v"), source.name("v"), source.name("v")
     source.add(depth, f"{entries} = {value}", f"size = len({entries})", "if size:")
-    source.add(depth + 1, "out += long(size)")
+    source.add(depth + 1, f"out += NUMBERS[size] if size < {SMALL} else long(size)")
     source.add(depth + 1, f"for {key}, {item} in {entries}.items():")
     _write(source, depth + 2, "string", key)
     _write(source, depth + 2, kind["values"], item)

@@ -6,6 +6,7 @@ purpose is `timer filtered`: no record came in for it.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -17,6 +18,12 @@ class Counts:
 
     def add(self, flow: str, leg: str, what: str, reason: str = "", count: int = 1) -> None:
         self.values[flow, leg, what, reason] += count
+
+    def extend(self, flow: str, leg: str, counts: Iterable[tuple[str, str, int]]) -> None:
+        """Adds (what, reason, count)."""
+        values = self.values
+        for what, reason, count in counts:
+            values[flow, leg, what, reason] += count
 
     def take(self) -> Counter[tuple[str, str, str, str]]:
         """The counters; they start anew."""

@@ -1,23 +1,25 @@
 """Rows for a leg's function: partitioned tables of this partition, and full copies."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from streams.engine.references import References
 from streams.engine.store import TableStore
 from streams.flow import GoOn, Lookup, Missing, Rows, Table
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, gc=False):
     """One argument per look-up, in order."""
 
     rows: tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MissingRow:
+NOTHING = Found(())
+
+
+class MissingRow(msgspec.Struct, frozen=True):
     """The first row that is missing and that the leg does not go on without."""
 
     table: str
@@ -43,7 +45,7 @@ class Lookups(Rows):
     def find(self, lookups: tuple[Lookup[Any, Any], ...], record: Any) -> Found | MissingRow:
         """The rows for one record, or the first that is missing."""
         if not lookups:
-            return Found(())
+            return NOTHING
         rows: list[Any] = []
         for lookup in lookups:
             keys = lookup.keys(record)

@@ -21,24 +21,16 @@ class PlanError(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundLeg:
-    """A leg within its flow, with what the engine needs precomputed."""
+    """A leg within its flow, with what the engine needs precomputed.
+
+    `label`: flow id/leg. `store`: name of the store that holds a fold's state; also its changelog topic.
+    """
 
     flow: str
     leg: Leg
     outputs: Mapping[type[Record], Topic[Any]]
-
-    @property
-    def label(self) -> str:
-        return f"{self.flow}/{self.leg.name}"
-
-    @property
-    def store(self) -> str | None:
-        """Name of the store that holds a fold's state; also its changelog topic."""
-        if not isinstance(self.leg, Fold):
-            return None
-        if isinstance(self.leg.state, Table):
-            return table_store(self.leg.state)
-        return f"state.{self.flow}.{self.leg.name}"
+    label: str
+    store: str | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +72,13 @@ def bind(flow: str, leg: Leg) -> BoundLeg:
                 "an output finds its topic by its type"
             )
         outputs[topic.record] = topic
-    return BoundLeg(flow, leg, outputs)
+    return BoundLeg(flow, leg, outputs, f"{flow}/{leg.name}", _store(flow, leg))
+
+
+def _store(flow: str, leg: Leg) -> str | None:
+    if not isinstance(leg, Fold):
+        return None
+    return table_store(leg.state) if isinstance(leg.state, Table) else f"state.{flow}.{leg.name}"
 
 
 def plan(flows: Sequence[Flow[Any]], settings: Mapping[str, msgspec.Struct] | None = None) -> Plan:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
+
 from gridwire.codec import Codec
 from gridwire.records import Record
 from gridwire.topics import Topic
@@ -33,8 +35,7 @@ class Limits:
     go_live_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Out:
+class Out(msgspec.Struct, frozen=True, gc=False):
     """One message to write. `key` decides the partition."""
 
     topic: str
@@ -45,8 +46,7 @@ class Out:
     label: str  # flow id/leg that writes it
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(msgspec.Struct, frozen=True):
     """The state before: of a private fold (`held`) or of a fold that keeps a table (`row`)."""
 
     key: str | None = None
@@ -56,7 +56,10 @@ class Before:
 
 @dataclass(slots=True)
 class Settled:
-    """What to apply. `changed`: the state of `key` becomes `held` (or `row`, encoded in `raw`); None forgets it."""
+    """What to apply. `changed`: the state of `key` becomes `held` (or `row`, encoded in `raw`); None forgets it.
+
+    `due_ms`: the timers that were set to another time than before.
+    """
 
     key: str | None
     outs: list[Out] = field(default_factory=list)
@@ -65,6 +68,7 @@ class Settled:
     held: Held[Any] | None = None
     row: Record | None = None
     raw: bytes | None = None
+    due_ms: dict[str, int] = field(default_factory=dict)
 
     def keeping(self, held: Held[Any]) -> "Settled":
         """The same with this state."""
@@ -98,6 +102,21 @@ class Settler:
 class _Call:
     """One call of a leg's function."""
 
+    __slots__ = (
+        "before",
+        "bound",
+        "cause",
+        "causes",
+        "filtered",
+        "now_ms",
+        "settled",
+        "settler",
+        "stamper",
+        "state",
+        "timers",
+        "touched",
+    )
+
     def __init__(
         self, settler: Settler, bound: BoundLeg, cause: Cause, before: Before, now_ms: int
     ) -> None:
@@ -109,6 +128,7 @@ class _Call:
         self.timers: dict[str, int] = dict(before.held.timers) if before.held else {}
         self.touched = False
         self.filtered = 0
+        self.causes: dict[str, Stamper] = {}
 
     def run(self, effects: Iterable[Effect], records: int) -> Settled:
         for effect in effects:
@@ -117,8 +137,7 @@ class _Call:
                 what = "filtered" if records else "timer filtered"  # a timer is no record
                 self.settled.counts.append((what, effect.reason, effect.count))
             elif isinstance(effect, Caused):
-                own = Stamper(self.bound.label, cause_of(effect.cause), self.now_ms)
-                self._emit(effect.output, own)
+                self._emit(effect.output, self._stamper_of(effect.cause))
             elif isinstance(effect, Record):
                 self._emit(effect, self.stamper)
             else:
@@ -127,6 +146,14 @@ class _Call:
             return Settled(self.before.key, counts=[("filtered", "older version", records)])
         self.settled.counts.extend(self._accounts(records))
         return self.settled
+
+    def _stamper_of(self, cause: Record) -> Stamper:
+        """One per cause, so that its outputs are numbered through."""
+        stamper = self.causes.get(cause.event_id)
+        if stamper is None:
+            stamper = Stamper(self.bound.label, cause_of(cause), self.now_ms)
+            self.causes[cause.event_id] = stamper
+        return stamper
 
     def _accounts(self, records: int) -> list[tuple[str, str, int]]:
         settled = self.settled
@@ -165,10 +192,13 @@ class _Call:
         elif isinstance(effect, Forget):
             self.state = None
             self.timers.clear()
+            self.settled.due_ms.clear()
         elif isinstance(effect, SetTimer):
-            self.timers[effect.name] = effect.due_ms
+            if self.timers.get(effect.name) != effect.due_ms:
+                self.timers[effect.name] = self.settled.due_ms[effect.name] = effect.due_ms
         elif isinstance(effect, CancelTimer):
             self.timers.pop(effect.name, None)
+            self.settled.due_ms.pop(effect.name, None)
         else:
             raise OutputError(f"{type(effect).__name__} is not an effect")
 

@@ -1,7 +1,5 @@
 """Header fields of what a flow emits: functions of the cause, so that a replay writes the same ids."""
 
-from dataclasses import dataclass
-
 import msgspec
 
 from gridwire.ids import derived, trace_of
@@ -10,8 +8,7 @@ from gridwire.records import Record
 _set = msgspec.structs.force_setattr
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True, gc=False):
     """What an output follows from: a record, a fired timer, or a whole batch."""
 
     event_id: str
@@ -32,6 +29,8 @@ def cause_of(record: Record) -> Cause:
 class Stamper:
     """Stamps the outputs of one cause within one leg, numbering those that share topic and key."""
 
+    __slots__ = ("_cause", "_label", "_now_ms", "_numbers")
+
     def __init__(self, label: str, cause: Cause, now_ms: int) -> None:
         self._label = label
         self._cause = cause
@@ -40,8 +39,9 @@ class Stamper:
 
     def stamp(self, record: Record, topic: str, key: str) -> None:
         """Fills in the header fields that the flow left empty; the record was made for this output alone."""
-        number = self._numbers.get((topic, key), 0)
-        self._numbers[topic, key] = number + 1
+        place = (topic, key)
+        number = self._numbers.get(place, 0)
+        self._numbers[place] = number + 1
         cause = self._cause
         if not record.event_id:
             _set(record, "event_id", derived(self._label, cause.event_id, topic, key, number))

@@ -44,12 +44,13 @@ class State:
             self.tables[table].put(settled.key, settled.row, settled.raw)
             return table, settled.key
         self.hold(bound.label, settled.key, settled.held)
+        if settled.due_ms:
+            self.timers[bound.label].note(settled.key, settled.due_ms)
         return None
 
     def hold(self, label: str, key: str, held: Held[Any] | None) -> None:
-        """The private state of a key, with its timers."""
+        """The private state of a key; sets none of its timers."""
         self.folds[label].put(key, held)
-        self.timers[label].note(key, held)
 
     def drain(self) -> Mapping[str, Mapping[str, bytes | None]]:
         """Rows that changed since the last drain: store → key → value, or None where deleted."""

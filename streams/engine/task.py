@@ -226,8 +226,7 @@ class Task:
 
     def _apply(self, bound: BoundLeg, settled: Settled) -> None:
         """Nothing here may fail: the outputs are encoded already."""
-        for what, reason, count in settled.counts:
-            self._count(bound, what, reason, count)
+        self.outbox.counts.extend(bound.flow, bound.leg.name, settled.counts)
         self.outbox.outs.extend(settled.outs)
         arrived = self.state.apply(bound, settled)
         if arrived is not None:

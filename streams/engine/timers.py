@@ -1,7 +1,7 @@
 """Due times of one fold in one partition. The truth is the state; this is only an index of it."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from streams.engine.store import FoldStore, Held
@@ -26,9 +26,9 @@ class Timers:
                 self._heap.extend((due, key, name) for name, due in held.timers.items())
         heapq.heapify(self._heap)
 
-    def note(self, key: str, held: Held[Any] | None) -> None:
-        """The state of a key changed: its timers are due as it says."""
-        for name, due in held.timers.items() if held else ():
+    def note(self, key: str, due_ms: Mapping[str, int]) -> None:
+        """Timers of a key that were set anew. Those that stay as they are stand in the heap already."""
+        for name, due in due_ms.items():
             heapq.heappush(self._heap, (due, key, name))
 
     def due(self, now_ms: int, at_most: int) -> Iterator[tuple[Due, Held[Any]]]:
