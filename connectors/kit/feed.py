@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from connectors.kit.commits import Committer, fatal, kafka_error
+from connectors.kit.commits import Committer, kafka_error
 from connectors.kit.progress import SPAN_MAX, Progress
 from connectors.kit.settling import KAFKA_TIMEOUT_S, Settling
 from connectors.kit.work import Assigned, Entry, Settled
@@ -34,7 +34,7 @@ DRAIN_S = 10.0  # what is in flight may finish within this when partitions leave
 DRAIN_LOOK_S = 0.02
 OPEN_RETRY_S = 1.0
 PROBE_S = 2.0
-LAG_S = 5.0
+LAG_S = 1.0
 STUCK_S = 300.0
 log = logging.getLogger(__name__)
 
@@ -59,6 +59,16 @@ class Clients(Protocol):
     def consumer(self, on_error: Callable[[KafkaError], None]) -> Consumer: ...
 
     def committer(self, consumer: Consumer) -> Committer: ...
+
+
+class ConsumerBrokenError(Exception):
+    """The consumer is of no use any more: a new one must join the group."""
+
+    def __init__(self, error: KafkaError) -> None:
+        super().__init__(
+            f"consumer cannot go on: {error.str()}. If it was fenced though its Kafka was never away, another "
+            "process uses the same slot: give each replica a GRIDWIRE_SLOT of its own."
+        )
 
 
 class KafkaFeed:
@@ -204,16 +214,14 @@ class KafkaFeed:
                 self._settling.dirty.add(assigned)
 
     def _trouble(self, error: KafkaError) -> None:
-        if error.fatal():
-            raise fatal(KafkaException(error), self.group)
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - librdkafka's own codes begin so
+            raise ConsumerBrokenError(error)
         log.warning("consumer trouble", extra={"group": self.group, "why": error.str()})
         self._problem = f"consumer trouble: {error.name()}"
 
     def on_error(self, error: KafkaError) -> None:
-        """The consumer's `error_cb`: runs inside `poll`."""
-        if error.fatal():
-            log.error("consumer failed", extra={"group": self.group, "why": error.str()})
-        if error.fatal() or error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+        """The consumer's `error_cb`: runs inside `poll`. What is fatal also comes as a message."""
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - as above
             self._problem = f"Kafka does not answer: {error.name()}"
 
     def _probe(self, now: float) -> None:
@@ -320,6 +328,14 @@ class KafkaFeed:
         for number, one in self._assigned.items():
             partition = TopicPartition(self.topic, number)
             _, end = self._consumer.get_watermark_offsets(partition, cached=True)
-            if end >= 0 and one.progress.position is not None:
-                lag = max(0, end - one.progress.position)
+            reached = self._reached(one, partition)
+            if end >= 0 and reached is not None:
+                lag = max(0, end - reached)
                 metrics.CONSUMER_LAG.labels(self.group, self.topic, str(number)).set(lag)
+
+    def _reached(self, one: Assigned, partition: TopicPartition) -> int | None:
+        """Where all before is done. With nothing in hand that is where we read: behind transaction markers, too."""
+        if one.progress.unfinished:
+            return one.progress.position
+        (place,) = self._consumer.position([partition])
+        return place.offset if place.offset >= 0 else one.progress.position

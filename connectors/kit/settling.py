@@ -23,7 +23,8 @@ COMMIT_INTERVAL_S = 0.1
 COMMIT_RETRY_S = 0.2
 LAST_COMMITS_MAX = 3
 LONG_AGO_S = -3_600.0
-REOPEN_S = 60.0  # a producer that breaks twice within this ends the process
+REOPEN_S = 60.0
+REOPENS_MAX = 3  # a producer that breaks more often within REOPEN_S ends the process
 PATIENCE_S = 240.0  # for a Kafka that is away in the middle of a commit; below max.poll.interval.ms
 KAFKA_TIMEOUT_S = 10.0
 log = logging.getLogger(__name__)
@@ -61,7 +62,8 @@ class Settling:
         self._unsent: list[Settled] = []
         self._waiting: Waiting = []
         self._commit_at = 0.0
-        self._confirmed_at = self._reopened_at = LONG_AGO_S
+        self._confirmed_at = LONG_AGO_S
+        self._reopened: deque[float] = deque(maxlen=REOPENS_MAX)
         self._commits = metrics.COMMITS.labels(group)
         self._aborts = metrics.ABORTS.labels(group)
 
@@ -184,11 +186,11 @@ class Settling:
             self._loop.call_soon_threadsafe(_resolve, waiting, IntentError("intent not committed"))
 
     def _reopen(self, error: ProducerBrokenError) -> None:
-        """A new producer, which settles what the old one left open. Twice in a row is fatal."""
+        """A new producer, which settles what the old one left open. Again and again is fatal."""
         now = time.monotonic()
-        if now - self._reopened_at < REOPEN_S:
+        if len(self._reopened) == REOPENS_MAX and now - self._reopened[0] < REOPEN_S:
             raise fatal(error, self._group) from error
-        self._reopened_at = now
+        self._reopened.append(now)
         log.error("producer replaced", extra={"group": self._group, "why": str(error)})
         while True:
             try:

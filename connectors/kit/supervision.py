@@ -63,7 +63,8 @@ class Part:
                     self._failures = 0
                 self._failures += 1
                 self._problem = f"failed: {type(error).__name__}: {error}"
-                log.exception("part failed", extra={"part": self.name, "failures": self._failures})
+                extra = {"part": self.name, "failures": self._failures, "why": self._problem}
+                log.exception("part failed", extra=extra)
             self._running = None
             await self._pause(stop)
         await stop.wait()

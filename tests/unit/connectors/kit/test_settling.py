@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from connectors.kit.commits import CommitFailedError, FatalKafkaError, ProducerBrokenError
-from connectors.kit.settling import Settling
+from connectors.kit.settling import REOPENS_MAX, Settling
 from connectors.kit.work import Assigned, IntentError, Output, Settled
 from tests.unit.connectors.kit.records import assigned, entry, turns
 
@@ -231,11 +231,12 @@ async def test_a_commit_that_did_take_place_though_its_producer_broke_is_not_rep
     assert world.noted == [0]
 
 
-async def test_a_producer_that_breaks_again_right_away_ends_the_process_naming_the_fix() -> None:
+async def test_a_producer_that_breaks_again_and_again_ends_the_process_naming_the_fix() -> None:
     world = World()
-    world.committer.failures = [ProducerBrokenError("fenced"), ProducerBrokenError("fenced")]
+    world.committer.failures = [ProducerBrokenError("fenced")] * (REOPENS_MAX + 1)
     world.finish(0)
-    world.commit()
+    for _ in range(REOPENS_MAX):
+        world.commit()
     with pytest.raises(FatalKafkaError, match="GRIDWIRE_SLOT"):
         world.commit()
 

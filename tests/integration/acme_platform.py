@@ -1,0 +1,102 @@
+"""Acme, a platform to be hard on: an HTTP server in a process of its own that fails as it is told.
+
+POST /items {"id", "lane", "n"}    201; or what the settings say
+GET  /_log                         every call of POST /items: [id, lane, n, status], status 0: taken, then cut off
+POST /_settings                    {"statuses": [429, 503], "share": 0.3, "cut_share": 0.1, "delay_s": 0.01,
+                                    "token": "…", "headers": {}, "seed": 1}; what is left out is as at the start
+"""
+
+import asyncio
+import random
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvicorn
+import uvloop
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+Json = dict[str, Any]
+
+
+class Acme:
+    """State and behaviour."""
+
+    def __init__(self) -> None:
+        self.log: list[tuple[str, str, int, int]] = []
+        self.settings: Json = {}
+        self.dice = random.Random(1)
+
+    async def items(self, request: Request) -> Response:
+        item = msgspec.json.decode(await request.body())
+        settings = self.settings
+        if settings.get("delay_s"):
+            await asyncio.sleep(settings["delay_s"])
+        status = self._status(request)
+        self.log.append((item["id"], item["lane"], item["n"], status))
+        if status == 0:
+            request.scope["extensions"]["acme.transport"]().abort()
+        if status != 201:
+            return Response(status_code=status or 500, headers=settings.get("headers", {}))
+        return _json({"id": f"obj-{item['id']}"}, 201)
+
+    def _status(self, request: Request) -> int:
+        settings = self.settings
+        token = settings.get("token")
+        if token is not None and request.headers.get("authorization") != f"Bearer {token}":
+            return 401
+        if self.dice.random() < settings.get("cut_share", 0.0):
+            return 0
+        if self.dice.random() < settings.get("share", 0.0):
+            return int(self.dice.choice(settings["statuses"]))
+        return 201
+
+    async def shown(self, _request: Request) -> Response:
+        return _json(self.log)
+
+    async def set(self, request: Request) -> Response:
+        self.settings = msgspec.json.decode(await request.body())
+        self.dice = random.Random(self.settings.get("seed", 1))
+        return _json(self.settings)
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
+
+
+def app() -> Any:
+    """The ASGI app; a cut connection needs the transport below it."""
+    acme = Acme()
+    routes = [
+        Route("/items", acme.items, methods=["POST"]),
+        Route("/_log", acme.shown),
+        Route("/_settings", acme.set, methods=["POST"]),
+    ]
+    inner = Starlette(routes=routes)
+
+    async def with_transport(scope: Any, receive: Any, send: Any) -> None:
+        owner = getattr(send, "__self__", None)
+        extensions = {"acme.transport": lambda: getattr(owner, "transport", None)}
+        await inner({**scope, "extensions": extensions}, receive, send)
+
+    return with_transport
+
+
+async def _serve(ready_file: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1_024)  # from now on connections wait until they are served
+        config = uvicorn.Config(app(), lifespan="off", access_log=False, log_level="warning")
+        partial = ready_file.with_suffix(".partial")
+        partial.write_text(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        partial.replace(ready_file)
+        await uvicorn.Server(config).serve([listener])
+
+
+if __name__ == "__main__":
+    uvloop.run(_serve(Path(sys.argv[1])))
