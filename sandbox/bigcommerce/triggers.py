@@ -29,7 +29,7 @@ from sandbox.bigcommerce.transactions import record, tell, transaction_view
 from sandbox.bigcommerce.variants import check_variant, save_variant, variant_view
 from sandbox.core.simulator import ControlError
 
-DECLINED, MANUAL_VERIFICATION = 6, 12
+DECLINED, AWAITING_FULFILLMENT, MANUAL_VERIFICATION = 6, 11, 12
 
 
 def _order(store: Store, body: Mapping[str, Any]) -> Json:
@@ -79,7 +79,7 @@ def place_order(store: Store, body: Json) -> Json:
     if "customer" in spec:
         spec["customer_id"] = _customer_id(store, spec.pop("customer"))
     status_id = spec.pop(
-        "status_id", {"declined": DECLINED, "review": MANUAL_VERIFICATION}.get(payment, 11)
+        "status_id", {"declined": DECLINED, "review": MANUAL_VERIFICATION}.get(payment, AWAITING_FULFILLMENT)
     )
     if status_id not in STATUSES:
         raise ControlError(f"no status {status_id!r}; there are {sorted(STATUSES)}")
@@ -163,6 +163,16 @@ def review_transaction(store: Store, body: Json) -> Json:
     tell(store, "updated", row)
     order["payment_status"] = "held for review"
     changed(store, order, body.get("status_id", MANUAL_VERIFICATION))
+    return transaction_view(row)
+
+
+def pay_order(store: Store, body: Json) -> Json:
+    """The customer pays after all: {order_id, status_id (11)}."""
+    _only(body, "order_id", "status_id")
+    order = _order(store, body)
+    row = _pay(store, order, "ok")
+    order["payment_status"] = "captured"
+    changed(store, order, body.get("status_id", AWAITING_FULFILLMENT))
     return transaction_view(row)
 
 
@@ -334,6 +344,7 @@ TRIGGERS: Mapping[str, Callable[[Store, Json], Json]] = {
     "change_status": change_status,
     "decline_transaction": decline_transaction,
     "review_transaction": review_transaction,
+    "pay_order": pay_order,
     "add_message": write_message,
     "flag_message": flag_message,
     "ship": ship_order,

@@ -124,6 +124,15 @@ def test_a_declined_payment_leaves_a_failed_transaction_and_a_declined_order(sho
     assert shop.ok("GET", "/v2/orders/100")["status_id"] == 6
 
 
+def test_a_customer_whose_payment_was_declined_pays_after_all(shop: Shop) -> None:
+    placed = shop.trigger("place_order", customer=7, lines=[{"sku": "CARD"}], payment="declined")
+    shop.trigger("pay_order", order_id=placed["id"])
+    order = shop.ok("GET", f"/v2/orders/{placed['id']}")
+    assert (order["status_id"], order["payment_status"]) == (11, "captured")
+    found = shop.ok("GET", f"/v3/orders/{placed['id']}/transactions")["data"]
+    assert [row["status"] for row in found] == ["error", "ok"]
+
+
 def test_a_payment_under_review_is_marked_on_its_transaction(shop: Shop) -> None:
     placed = shop.trigger("place_order", customer=7, lines=[{"sku": "CARD"}])
     shop.trigger("review_transaction", order_id=placed["id"])
