@@ -1,0 +1,18 @@
+"""All stories, in one explicit list: those of flows, by their ids, and those that belong to none."""
+
+from sandbox.demo.stories import (
+    bigcommerce_availability,
+    bigcommerce_order_exception,
+    braze_case_notification,
+    braze_engagement_insight,
+    rough_input,
+)
+from sandbox.demo.story import Story
+
+STORIES: tuple[Story, ...] = (
+    braze_case_notification.STORY,
+    braze_engagement_insight.STORY,
+    bigcommerce_order_exception.STORY,
+    bigcommerce_availability.STORY,
+)
+CHECKS: tuple[Story, ...] = (rough_input.STORY,)
