@@ -62,6 +62,7 @@ class Shared:
     async def close(self) -> None:
         for client in self._clients:
             await client.close()
+        await asyncio.to_thread(self.codec.registry.close)
 
 
 class EnginePart:
