@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from connectors.kit.work import Output
+from gridwire.bounded import SEND_OFFSETS_S_MAX, BoundedCalls, StuckError, abandon
 
 COMMIT_TIMEOUT_S = 15.0
 QUEUE_FULL_WAIT_S = 0.05
@@ -94,11 +95,25 @@ class TransactionalCommitter:
     def __init__(self, make: Callable[[], Producer]) -> None:
         self._make = make
         self._producer: Producer | None = None
+        self._bounded = BoundedCalls("send-offsets")
 
     def open(self) -> None:
         producer = self._make()
         producer.init_transactions(COMMIT_TIMEOUT_S)
         self._producer = producer
+
+    def _send_offsets(
+        self, producer: Producer, offsets: list[TopicPartition], metadata: Any
+    ) -> None:
+        def send() -> None:
+            _retried(producer.send_offsets_to_transaction, offsets, metadata, COMMIT_TIMEOUT_S)
+
+        try:
+            self._bounded.run(send, SEND_OFFSETS_S_MAX)
+        except StuckError as error:
+            self._producer = None
+            abandon(producer)
+            raise ProducerBrokenError(f"offsets not sent: {error}") from error
 
     def commit(
         self, outputs: Sequence[Output], offsets: list[TopicPartition], metadata: Any
@@ -110,7 +125,7 @@ class TransactionalCommitter:
             producer.begin_transaction()
             _produce(producer, outputs)
             if offsets:
-                _retried(producer.send_offsets_to_transaction, offsets, metadata, COMMIT_TIMEOUT_S)
+                self._send_offsets(producer, offsets, metadata)
         except (KafkaException, CommitFailedError) as raised:
             self._abort(producer, raised)
             raise _failure(raised) from raised

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 import uvloop
 
 from gridwire import logs
+from gridwire.bounded import abandoned
 from gridwire.commands.configuration import Configuration, configuration
 from streams.feeds import FEEDS
 
@@ -65,8 +66,13 @@ def run(role: str) -> int:
         uvloop.run(_until_signal(RUN[role], config))
     except Exception as error:
         log.exception("role ended", extra={"reason": str(error)})
-        return FAILED
-    return 0
+        status = FAILED
+    else:
+        status = 0
+    if abandoned():
+        logging.shutdown()
+        os._exit(status)
+    return status
 
 
 async def _until_signal(role: Role, config: Configuration) -> None:

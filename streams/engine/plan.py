@@ -32,6 +32,12 @@ class BoundLeg:
     label: str
     store: str | None
 
+    @property
+    def only_commands(self) -> bool:
+        """It exists to act on platforms: before go-live it has nothing to do, and nothing to remember."""
+        kinds = {topic.kind for topic in self.leg.writes}
+        return kinds == {"command"}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:

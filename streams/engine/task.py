@@ -119,16 +119,29 @@ class Task:
 
         Raises RegistryUnavailableError: the round must be aborted and tried again.
         """
-        batch = self._decode(topic, messages)
+        readable = self._decode(topic, messages)
         for entry in self.plan.by_topic[topic.name]:
             bound = entry.bound
-            self._count(bound, "in", count=len(batch))
+            self._count(bound, "in", count=len(readable))
+            batch = self._live(bound, readable)
             if isinstance(bound.leg, Columns):
                 self._columns(bound, bound.leg, batch, now_ms)
             elif entry.input is not None:
                 for message, record in batch:
                     self._offer(bound, entry.input, message, record, now_ms)
                     self._release(now_ms)
+
+    def _live(
+        self, bound: BoundLeg, readable: list[tuple[Message, Record]]
+    ) -> list[tuple[Message, Record]]:
+        """What a leg is to see: one that only gives commands would remember having given those withheld."""
+        since_ms = self._settler.limits.go_live_ms
+        if not since_ms or not bound.only_commands:
+            return readable
+        live = [pair for pair in readable if pair[1].occurred_at >= since_ms]
+        if len(live) < len(readable):
+            self._count(bound, "filtered", "before go-live", len(readable) - len(live))
+        return live
 
     def _decode(
         self, topic: Topic[Any], messages: Sequence[Message]

@@ -22,6 +22,7 @@ from confluent_kafka import (
 )
 
 from gridwire import kafka
+from gridwire.bounded import SEND_OFFSETS_S_MAX, BoundedCalls, StuckError, abandon
 from gridwire.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ SEEK_TRIES_MAX = 50
 SEEK_PAUSE_S = 0.1
 PRODUCE_TRIES_MAX = 600
 PRODUCE_PAUSE_S = 0.05
+RENEW_S_MIN = 60.0
 QUEUE_MAX = 1_000_000
 QUEUE_HALF = QUEUE_MAX // 2
 EXACTLY_ONCE = "exactly_once"
@@ -87,20 +89,23 @@ class Broker:
         self._metadata: Any = None
         self._open = False
         self._failed = 0  # deliveries that failed since the last commit (at-least-once only)
-        slot = f"{settings.group_prefix}.{group}.{settings.slot}"
-        self._producer = self._make_producer(slot)
-        if self.exactly_once:
-            self._producer.init_transactions(
-                INIT_TIMEOUT_S
-            )  # fences and ends what this slot left open
-        self._consumer = self._make_consumer(slot)
+        self._slot = f"{settings.group_prefix}.{group}.{settings.slot}"
+        self._topics: list[str] = []
+        self._owned: set[TP] = set()
+        self._renewed_at: float | None = None
+        self._bounded = BoundedCalls("send-offsets")
+        self._producer = self._make_producer()
+        self._consumer = self._make_consumer(self._slot)
 
-    def _make_producer(self, slot: str) -> Producer:
-        if self.exactly_once:
-            return kafka.producer(
-                self.settings, transactional_id=slot, queue_buffering_max_messages=QUEUE_MAX
-            )
-        return kafka.producer(self.settings, on_delivery=self._delivered)
+    def _make_producer(self) -> Producer:
+        """A new producer of this slot; in transactions it fences and ends what the slot left open."""
+        if not self.exactly_once:
+            return kafka.producer(self.settings, on_delivery=self._delivered)
+        producer = kafka.producer(
+            self.settings, transactional_id=self._slot, queue_buffering_max_messages=QUEUE_MAX
+        )
+        producer.init_transactions(INIT_TIMEOUT_S)
+        return producer
 
     def _make_consumer(self, slot: str) -> Consumer:
         static = {"group_instance_id": slot} if self.exactly_once else {}
@@ -111,19 +116,23 @@ class Broker:
 
     # -- group membership -------------------------------------------------------------------------------
     def subscribe(self, topics: Sequence[str]) -> None:
+        self._topics = list(topics)
         self._consumer.subscribe(
-            list(topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+            self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
         )
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._metadata = consumer.consumer_group_metadata()
+        self._owned.update((p.topic, p.partition) for p in partitions)
         self._on.assigned([(p.topic, p.partition) for p in partitions])
         consumer.assign(partitions)
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._owned.difference_update((p.topic, p.partition) for p in partitions)
         self._on.revoked([(p.topic, p.partition) for p in partitions])
 
     def _lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._owned.difference_update((p.topic, p.partition) for p in partitions)
         self._on.lost([(p.topic, p.partition) for p in partitions])
 
     # -- in ---------------------------------------------------------------------------------------------
@@ -143,12 +152,30 @@ class Broker:
         return messages
 
     def _consumer_error(self, error: KafkaError) -> None:
-        if error.fatal() or error.code() == KafkaError.FENCED_INSTANCE_ID:
+        if error.code() in (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID) or error.fatal():  # noqa: SLF001
+            self._renew_consumer(error)
+        else:
+            log.warning("consumer: %s", error.name())
+
+    def _renew_consumer(self, error: KafkaError) -> None:
+        """A static member may fence itself when its coordinator dies while it joins: then a new consumer helps.
+
+        Once in RENEW_S_MIN: two workers of one slot would take turns for ever.
+        """
+        now = time.monotonic()
+        if self._renewed_at is not None and now - self._renewed_at < RENEW_S_MIN:
             raise FatalError(
                 f"the consumer cannot go on ({error.name()}): is another worker running with "
                 f"GRIDWIRE_SLOT={self.settings.slot}? Give every replica a slot of its own."
             )
-        log.warning("consumer: %s", error.name())
+        log.warning("consumer renewed: %s", error.name())
+        self._renewed_at = now
+        if self._owned:
+            self._on.lost(sorted(self._owned))
+            self._owned.clear()
+        self._consumer.close()
+        self._consumer = self._make_consumer(self._slot)
+        self.subscribe(self._topics)
 
     # -- out --------------------------------------------------------------------------------------------
     def produce(self, batches: Sequence[Write], singles: Sequence[Single]) -> None:
@@ -216,13 +243,27 @@ class Broker:
 
     def _commit_transaction(self, offsets: list[TopicPartition]) -> None:
         self._begin()
-        # Without a time-out of its own this call waits for ever when the broker went away under it.
+        try:
+            self._bounded.run(lambda: self._send_offsets(offsets), SEND_OFFSETS_S_MAX)
+        except StuckError as error:
+            self._replace_producer()
+            raise AbortedError("offsets could not be sent in time") from error
+        self._retried(lambda: self._producer.commit_transaction(COMMIT_TIMEOUT_S))
+
+    def _send_offsets(self, offsets: list[TopicPartition]) -> None:
         self._retried(
             lambda: self._producer.send_offsets_to_transaction(
                 offsets, self._metadata, COMMIT_TIMEOUT_S
             )
         )
-        self._retried(lambda: self._producer.commit_transaction(COMMIT_TIMEOUT_S))
+
+    def _replace_producer(self) -> None:
+        """A call is stuck in the old producer: a new one fences it, which aborts its transaction."""
+        if not abandon(self._producer):
+            raise FatalError("producers get stuck again and again: restart the worker")
+        log.warning("producer stuck, replaced")
+        self._open = False
+        self._producer = self._make_producer()
 
     def _retried(self, call: Callable[[], None]) -> None:
         """Calls again what librdkafka says may be called again; the last error gets through."""
@@ -291,10 +332,18 @@ class Broker:
         )
 
     # -- the rest ---------------------------------------------------------------------------------------
-    def lags(self, positions: Mapping[TP, int]) -> dict[TP, int]:
-        """Records behind the end per partition, from cached watermarks; only where both are known."""
+    def lags(self, committed: Mapping[TP, int], *, idle: bool) -> dict[TP, int]:
+        """Records behind the end per partition, from cached watermarks; only where both are known.
+
+        `idle`: all that was read is committed. Then the consumer's own position counts: it lies behind the
+        transaction marker that ends most partitions, which no record has and no committed offset passes.
+        """
+        reached = dict(committed)
+        if idle:
+            places = self._consumer.position(self._consumer.assignment())
+            reached |= {(p.topic, p.partition): p.offset for p in places if p.offset >= 0}
         lags = {}
-        for (topic, partition), position in positions.items():
+        for (topic, partition), position in reached.items():
             known = TopicPartition(topic, partition)
             marks: Any = self._consumer.get_watermark_offsets(known, cached=True)
             if marks is not None and marks[1] >= 0:
@@ -304,3 +353,4 @@ class Broker:
     def close(self) -> None:
         """Leaves the group (a static member keeps its place until its session ends)."""
         self._consumer.close()
+        self._bounded.close()

@@ -285,9 +285,8 @@ class Consumer(FaustConsumer):
         now = time.monotonic()
         if now - self._lag_at >= LAG_EVERY_S:
             self._lag_at = now
-            self.context.observe(
-                await self._kafka(lambda: self.broker.lags(self.context.positions))
-            )
+            committed, idle = self.context.positions, self._open_since is None
+            self.context.observe(await self._kafka(lambda: self.broker.lags(committed, idle=idle)))
 
     # -- what Faust asks of a consumer ------------------------------------------------------------------------
     async def on_stop(self) -> None:

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.kafka]
 EVENTS = 12_000
 USERS = 400
 SKUS = 50
-SETTLE_S = 120.0
+SETTLE_S = 90.0
 
 
 @pytest.fixture

@@ -288,3 +288,22 @@ def partner(partner_id: str, *skus: str, version: int = 1) -> r.Partner:
         status="active",
         skus=skus,
     )
+
+
+def _command_once(source: r.Engagement, state: Count | None) -> Effects:
+    if state is None:
+        body = r.RefreshProfile(customer_ref=source.user_id)
+        yield r.BrazeCommand(
+            flow="test.flow", lane=source.user_id, operation="refresh_profile", refresh_profile=body
+        )
+    yield Keep(Count(1))
+
+
+COMMANDING = flow(
+    Fold(
+        name="command",
+        state=Count,
+        inputs=(on(topics.BRAZE_ENGAGEMENT, lambda e: e.user_id, _command_once),),
+        writes=(topics.BRAZE_COMMANDS,),
+    )
+)

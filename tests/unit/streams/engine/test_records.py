@@ -9,6 +9,7 @@ from streams.engine.settle import Limits
 from streams.tables import ORDERS, PARTNERS
 from tests.unit.streams.engine.flows import (
     BATCHED,
+    COMMANDING,
     COPY,
     COUNT,
     DROPPING,
@@ -168,11 +169,21 @@ def test_a_missing_row_that_is_not_waited_for_filters_with_its_reason() -> None:
     assert driver.filtered == Counter({("test.flow", "drop", "unknown order"): 1})
 
 
-def test_commands_whose_cause_lies_before_go_live_are_withheld_and_tables_fill() -> None:
+def test_events_before_go_live_fill_tables() -> None:
     limits = Limits(go_live_ms=Driver(ORDER_FEED).now_ms + 1)
     driver = Driver(ORDER_FEED, limits=limits)
     driver.send(topics.BIGCOMMERCE_ORDERS, shop_order("bigcommerce:1"))
     assert list(driver.table(ORDERS)) == ["bigcommerce:1"]
+
+
+def test_a_leg_that_only_commands_neither_acts_on_nor_remembers_events_before_go_live() -> None:
+    driver = Driver(COMMANDING, limits=Limits(go_live_ms=2_000))
+    driver.send(topics.BRAZE_ENGAGEMENT, event("a", occurred_at=1_999))
+    assert driver.out(topics.BRAZE_COMMANDS) == []
+    assert driver.filtered == Counter({("test.flow", "command", "before go-live"): 1})
+    driver.send(topics.BRAZE_ENGAGEMENT, event("a", occurred_at=2_000))
+    assert len(driver.out(topics.BRAZE_COMMANDS)) == 1
+    assert adds_up(driver, "command")
 
 
 def test_an_older_version_never_overwrites_a_newer_row() -> None:
