@@ -109,7 +109,7 @@ NOTICES_PARKED = Counter(
 )
 POLLS = Counter(
     "gridwire_polls_total",
-    "Poll steps by outcome: page, transient, rejected, misconfigured, fenced.",
+    "Poll steps by outcome: page, transient, rejected, misconfigured, malformed, loop, kafka, fault.",
     ["platform", "resource", "outcome"],
 )
 POLL_LAST_SUCCESS = Gauge(
@@ -137,7 +137,8 @@ COMMANDS = Counter(
 )
 RETRIES = Counter(
     "gridwire_retries_total",
-    "Attempts that are made again, by cause: throttled, transient, timeout, misconfigured.",
+    "Attempts that are made again, by cause: throttled, transient, early (another record must come first), "
+    "misconfigured.",
     ["platform", "cause"],
 )
 DELIVERY_LATENCY = Histogram(
@@ -228,7 +229,7 @@ PARKED_RECORDS = Gauge(
 ROUNDS = Counter("gridwire_rounds_total", "Rounds of the stream runtime.", ["group"])
 ROUND_DURATION = Histogram(
     "gridwire_round_duration_seconds",
-    "From consuming a round to handing its outputs to the producer.",
+    "From consuming a round to handing its outputs to the producer, and to its commit where one was due.",
     ["group"],
     buckets=FAST_S,
 )
