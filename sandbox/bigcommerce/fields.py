@@ -28,8 +28,10 @@ KINDS: Mapping[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a body; `number` may come as text, `price` may not. Lengths are characters, `low`/`high` bound numbers, `nullable`
-    allows null; `numeric_text` lets a whole number come as a string.
+    """One field of a body; `number` may come as text, `price` may not.
+
+    Lengths are characters, `low`/`high` bound numbers, `nullable` allows null; `numeric_text` lets a whole number
+    come as a string.
     """
 
     kind: str

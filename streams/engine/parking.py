@@ -115,6 +115,10 @@ class Parking:
             (lane for lane in lanes if lane in self._lanes), key=lambda lane: self._lanes[lane][0]
         )
 
+    def waited_for(self) -> list[tuple[str, str]]:
+        """The rows (table, key) that records wait for."""
+        return list(self._waiting)
+
     def head(self, lane: Lane) -> Parked | None:
         """The first waiting record of a lane."""
         keys = self._lanes.get(lane)

@@ -91,7 +91,11 @@ class Task:
         self._rebuild()
 
     def _rebuild(self) -> None:
+        """Rows may have come while their waiting records were not here, or in a round that was aborted: full
+        copies are not rolled back. So everything that waits is tried once more.
+        """
         self._parking.rebuild()
+        self._arrived = deque(self._parking.waited_for())
         for seen in self._seen.values():
             seen.rebuild()
 
@@ -109,7 +113,6 @@ class Task:
     def abort(self) -> None:
         """Everything as it was at the last commit."""
         self.outbox = Outbox()
-        self._arrived.clear()
         self.state.abort()
         self._rebuild()
 
@@ -320,7 +323,9 @@ class Task:
         self._release(now_ms)
 
     def next_due_ms(self) -> int | None:
-        """When `tick` has something to do next; None where nothing is planned."""
+        """When `tick` has something to do next (0: at once); None where nothing is planned."""
+        if self._arrived:
+            return 0
         dues = (self.state.next_due_ms(), self._parking.next_due_ms())
         return min((due for due in dues if due is not None), default=None)
 

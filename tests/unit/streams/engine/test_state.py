@@ -141,6 +141,35 @@ def test_a_record_behind_one_that_expired_gets_its_turn() -> None:
     assert len(driver.dead_letters) == 1
 
 
+def reference_row_only(driver: Driver, row: r.Partner) -> None:
+    """The full copy has the row, but nobody told the task: it came in an aborted round, or before an assignment."""
+    raw = driver._codec.of(PARTNERS.changelog).encode(row)
+    assert driver._references[PARTNERS].apply(row.partner_id, raw)
+
+
+def test_a_row_that_came_while_its_record_was_not_here_releases_it_after_the_restart() -> None:
+    driver = Driver(ORDER_FEED, TWO_WAITS)
+    driver.row(ORDERS, order("bigcommerce:1"))
+    driver.send(topics.ORDER_THREADS, waiting("bigcommerce:1", "open", partner_id="P1"))
+    reference_row_only(driver, partner("P1"))
+    driver.restart()
+    driver.advance(seconds=1)
+    assert [c.thread.status for c in driver.out(topics.CUSTOMER_CASES)] == ["open"]
+    assert driver.parked == 0
+
+
+def test_a_release_in_an_aborted_round_happens_again() -> None:
+    driver = Driver(ORDER_FEED, TWO_WAITS)
+    driver.row(ORDERS, order("bigcommerce:1"))
+    driver.send(topics.ORDER_THREADS, waiting("bigcommerce:1", "open", partner_id="P1"))
+    reference_row_only(driver, partner("P1"))
+    driver._task.row_arrived("partners", "P1", driver.now_ms)
+    driver._task.abort()
+    assert driver.parked == 1
+    driver.advance(seconds=1)
+    assert [c.thread.status for c in driver.out(topics.CUSTOMER_CASES)] == ["open"]
+
+
 def test_room_to_park_is_bounded_per_key() -> None:
     driver = Driver(ORDER_FEED, WAITING)
     records = [waiting("bigcommerce:1") for _ in range(PARKED_PER_KEY_MAX + 3)]

@@ -118,4 +118,6 @@ def test_one_message_that_the_producer_did_not_take_aborts_the_round(code: int) 
 
 
 def test_a_batch_taken_whole_is_fine() -> None:
-    _broker(_Producer(room=10))._produce_batch(Write("t", [{"value": n} for n in range(10)]))
+    messages: list[dict[str, Any]] = [{"value": n} for n in range(10)]
+    _broker(_Producer(room=10))._produce_batch(Write("t", messages))
+    assert not any("_error" in message for message in messages)
