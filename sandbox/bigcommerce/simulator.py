@@ -179,17 +179,18 @@ class BigCommerce:
         return {"events": [event.n for event in found], "deliveries": sent}
 
     def configure(self, settings: JsonObject) -> JsonObject:
-        """Settings by name; `accounts` replaces the API accounts."""
+        """Settings by name; `accounts` replaces the API accounts; `ids_from`: ids of new rows."""
         given = dict(settings)
-        if "accounts" in given:
-            specs = given.pop("accounts")
-            if not isinstance(specs, list) or not specs:
-                raise ControlError("accounts must be an array with at least one account")
-            accounts = [parse_account(spec) for spec in specs]
-            self._store.settings.change(given)
+        specs, ids_from = given.pop("accounts", None), given.pop("ids_from", 1)
+        if type(ids_from) is not int or ids_from < 1:
+            raise ControlError("ids_from must be a whole number above 0")
+        if specs is not None and (not isinstance(specs, list) or not specs):
+            raise ControlError("accounts must be an array with at least one account")
+        accounts = [parse_account(spec) for spec in specs or ()]
+        self._store.settings.change(given)
+        self._store.number_from(ids_from)
+        if accounts:
             self._store.accounts = {one.access_token: one for one in accounts}
-        else:
-            self._store.settings.change(given)
         return {
             **self._store.settings.as_json(),
             "accounts": [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from sandbox.bigcommerce.answers import Json, Refused
@@ -37,6 +37,10 @@ class Table:
         if self._parent is not None:
             self._children.setdefault(row[self._parent], {})[row_id] = row
         return row
+
+    def number_from(self, row_id: int) -> None:
+        """New rows get this id or a later one."""
+        self._next_id = max(self._next_id, row_id)
 
     def get(self, row_id: int) -> Json | None:
         return self._rows.get(row_id)
@@ -133,6 +137,13 @@ class Store:
     outbox: list[Event] = field(default_factory=list)
     events_seen: int = 0
     due: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+
+    def number_from(self, row_id: int) -> None:
+        """New rows of all tables get this id or a later one: nobody else's, where several runs meet."""
+        for one in fields(self):
+            table = getattr(self, one.name)
+            if isinstance(table, Table):
+                table.number_from(row_id)
 
     def emit(self, scope: str, data: Json, channel_id: int | None = None) -> None:
         """A change has happened; hooks hear of it when the call that caused it is done."""

@@ -79,7 +79,8 @@ def place_order(store: Store, body: Json) -> Json:
     if "customer" in spec:
         spec["customer_id"] = _customer_id(store, spec.pop("customer"))
     status_id = spec.pop(
-        "status_id", {"declined": DECLINED, "review": MANUAL_VERIFICATION}.get(payment, AWAITING_FULFILLMENT)
+        "status_id",
+        {"declined": DECLINED, "review": MANUAL_VERIFICATION}.get(payment, AWAITING_FULFILLMENT),
     )
     if status_id not in STATUSES:
         raise ControlError(f"no status {status_id!r}; there are {sorted(STATUSES)}")

@@ -141,6 +141,8 @@ def test_an_overloaded_platform_says_429_without_headers(shop: Shop) -> None:
         {"sign_webhooks": 1},
         {"accounts": []},
         {"accounts": [{"client_id": "x"}]},
+        {"ids_from": 0},
+        {"ids_from": "many"},
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_by_name(
@@ -148,6 +150,16 @@ def test_a_setting_that_makes_no_sense_is_refused_by_name(
 ) -> None:
     answer = shop.refused("bigcommerce/configure", settings)
     assert next(iter(settings)).removesuffix("s") in answer.json()["error"]
+
+
+def test_ids_go_on_from_where_they_are_told(shop: Shop) -> None:
+    shop.configure(ids_from=5_000)
+    placed = shop.trigger("place_order", customer=7, lines=[{"sku": "CARD"}])
+    said = shop.trigger("add_message", order_id=placed["id"], subject="Hi", message="Hello")
+    assert (placed["id"], said["id"]) == (5_000, 5_000)
+    shop.configure(ids_from=10)
+    again = shop.trigger("place_order", customer=7, lines=[{"sku": "CARD"}])
+    assert again["id"] == 5_001
 
 
 @pytest.mark.parametrize(
