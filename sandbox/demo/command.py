@@ -80,9 +80,10 @@ def _run(report: Path, folder: Path, stack: ExitStack, *, keep: bool) -> int:
     roles = Roles(folder, places)
     stack.callback(roles.stop)
     settings = load(KafkaSettings, environment.kafka_variables(places))
-    outputs = Outputs(settings, whole=places.broker.kind != "external")
+    parts = _parts()
+    outputs = Outputs(settings, parts[0].cast.began_s)
     stack.callback(outputs.stop)
-    scenario = Scenario(_parts(), places, Secrets(), roles, outputs, progress)
+    scenario = Scenario(parts, places, Secrets(), roles, outputs, progress)
     return asyncio.run(_played(scenario, report, keep=keep))
 
 
@@ -162,7 +163,8 @@ async def _until_end(scenario: Scenario, path: Path) -> Report:
 
 async def _scenes(scenario: Scenario) -> Report:
     progress, places = scenario.progress, scenario.places
-    await configure(places.sandbox_url, environment.configuration(scenario.known))
+    run_number = scenario.parts[0].cast.run
+    await configure(places.sandbox_url, environment.configuration(scenario.known, run_number))
     await scenario.seed()
     progress.say("starting the roles: sources, streams, sinks")
     scenario.roles.start(scenario.known, STORIES)
@@ -208,7 +210,11 @@ def _say_where(scenario: Scenario) -> None:
     print("\neverything keeps running until Ctrl-C:")
     for name, where in lines.items():
         print(f"  {name:20} {where}")
+    kafka = environment.kafka_variables(places)
+    exports = {name: kafka[name] for name in ("KAFKA_BOOTSTRAP", "SCHEMA_REGISTRY_URL")}
+    exports |= {"GATEWAY": places.gateway_url, "SANDBOX": places.sandbox_url}
+    exports |= {"CURRENTS_TOKEN": scenario.known.currents_token}  # of this run, on this machine
     print("\nin another terminal:")
-    for name in ("KAFKA_BOOTSTRAP", "SCHEMA_REGISTRY_URL"):
-        print(f"  export {name}={environment.kafka_variables(places)[name]}")
+    for name, value in exports.items():
+        print(f"  export {name}={value}")
     print("  .venv/bin/gridwire trace ID    # an event id, command id or trace id", flush=True)

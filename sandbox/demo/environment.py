@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from gridwire.settings import PREFIXES
 from sandbox.bigcommerce.settings import DEFAULT_ACCOUNT
 from sandbox.child import PROJECT_ROOT
-from sandbox.demo.story import Story
+from sandbox.demo.story import IDS_PER_RUN, Story
 from sandbox.kafka import Broker
 from sandbox.ports import free_port
 
@@ -150,7 +150,7 @@ def role_command(role: str) -> list[str]:
     return [sys.executable, "-m", "gridwire.cli", "run", role]
 
 
-def configuration(known: Secrets) -> dict[str, dict[str, object]]:
+def configuration(known: Secrets, run: int) -> dict[str, dict[str, object]]:
     """Platform → what the sandbox is told before the roles start: credentials, limits that are not in the way."""
     account = {
         "client_id": DEFAULT_ACCOUNT.client_id,
@@ -159,7 +159,11 @@ def configuration(known: Secrets) -> dict[str, dict[str, object]]:
     }
     return {
         "braze": {"keys": [{"key": known.braze_key}]},
-        "bigcommerce": {"accounts": [account], "quota_requests": REQUESTS_PER_S * 30},
+        "bigcommerce": {
+            "accounts": [account],
+            "quota_requests": REQUESTS_PER_S * 30,
+            "ids_from": run * IDS_PER_RUN + IDS_PER_RUN // 2,  # behind those that stories choose
+        },
         "trading-grid": {
             "clients": [{"client_id": "gridwire", "client_secret": known.trading_grid_client}],
             "rate_limit": {"limit": REQUESTS_PER_S, "window_s": 1.0},

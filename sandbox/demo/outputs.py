@@ -3,7 +3,7 @@
 import threading
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from gridwire import dead_letters, kafka
 from gridwire.codec import Codec, CodecError, Registry
@@ -22,11 +22,11 @@ RECORDS_MAX = 1_000_000
 
 
 class Outputs:
-    """A thread with a read-committed consumer. `whole`: from the beginning; else only what comes from now on."""
+    """A thread with a read-committed consumer. `since_s`: epoch seconds; what is older is another run's."""
 
-    def __init__(self, settings: KafkaSettings, *, whole: bool) -> None:
+    def __init__(self, settings: KafkaSettings, since_s: float) -> None:
         self._settings = settings
-        self._whole = whole
+        self._since_ms = round(since_s * 1000)
         self._codec = Codec(Registry(settings.registry_url))
         self._records: dict[str, list[Record]] = {name: [] for name in FOLLOWED}
         self._letters: list[DeadLetter] = []
@@ -39,12 +39,12 @@ class Outputs:
     def start(self) -> None:
         """The topics must exist. Raises KafkaException where the broker does not answer."""
         counts = kafka.partition_counts(self._settings)
-        places = [
-            TopicPartition(name, p, self._from(name, p))
+        wanted = [
+            TopicPartition(name, p, self._since_ms)
             for name in (*FOLLOWED, *LETTERS)
             for p in range(counts.get(name, 0))
         ]
-        self._reader.assign(places)
+        self._reader.assign(self._reader.offsets_for_times(wanted, timeout=kafka.ADMIN_TIMEOUT_S))
         self._thread.start()
 
     def stop(self) -> None:
@@ -59,13 +59,6 @@ class Outputs:
 
     def letters(self) -> tuple[DeadLetter, ...]:
         return tuple(self._letters)
-
-    def _from(self, name: str, partition: int) -> int:
-        if self._whole:
-            return OFFSET_BEGINNING
-        place = TopicPartition(name, partition)
-        end: int = self._reader.get_watermark_offsets(place, timeout=kafka.ADMIN_TIMEOUT_S)[1]
-        return end
 
     def _run(self) -> None:
         try:

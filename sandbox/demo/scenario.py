@@ -18,7 +18,7 @@ from sandbox.demo.story import Cast, Seeds, Story
 from sandbox.demo.world import World
 
 PLATFORM_NAMES = ("trading-grid", "braze", "bigcommerce")
-DAY_S = 86_400
+SEEDED_AGO_S = 20
 LOOK_EVERY_S = 0.3
 KNOWN_S_MAX = 30.0
 PLAY_S_MAX = 90.0
@@ -63,8 +63,8 @@ class Scenario:
 
     # ---- before ----------------------------------------------------------------------------------
     async def seed(self) -> None:
-        """What has been there since yesterday. Raises CallError."""
-        await self._platforms.set_clock(-DAY_S)
+        """What has been there for a while: polls leave the last seconds for later. Raises CallError."""
+        await self._platforms.set_clock(-SEEDED_AGO_S)
         for part in self.parts:
             for platform, rows in part.story.seed(part.cast).items():
                 await self._platforms.seed(platform, rows)

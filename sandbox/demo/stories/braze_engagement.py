@@ -18,7 +18,7 @@ Event = dict[str, Any]
 WINDOW_S = 300
 GRACE_S = 3_600
 PATIENCE_S = 300  # a cart without an order within it is abandoned
-TX, NY, NOWHERE = "US-TX", "US-NY", ""
+NOWHERE = ""
 PRODUCT_PAGE = "/products/"  # links in e-mails name their product behind it
 VOLUME = 1_500
 TOO_LATE_S = 3 * 3_600
@@ -26,6 +26,16 @@ TOO_LATE_S = 3 * 3_600
 VIEW, CART, ORDER = "ecommerce.product_viewed", "ecommerce.cart_updated", "ecommerce.order_placed"
 CUSTOM, PURCHASE = "users.behaviors.CustomEvent", "users.behaviors.Purchase"
 KINDS = {VIEW: "product_view", CART: "cart_update", ORDER: "order_placed"}
+
+
+def west(cast: Cast) -> str:
+    """A region of this run alone, in a country of ISO's codes for private use."""
+    return f"XW-{cast.run}"
+
+
+def east(cast: Cast) -> str:
+    """Another one."""
+    return f"XE-{cast.run}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +63,10 @@ class Told:
             "properties": properties,
         }
 
-    def shop(self, user: str, at_s: float, name: str, sku: str, region: str = TX) -> Event:
+    def shop(self, user: str, at_s: float, name: str, sku: str, region: str = "") -> Event:
         """A view, a cart or an order of one unit of one product."""
         product = {"product_id": self.cast.sku(sku), "price": 20.0, "quantity": 1}
-        whole = {"currency": "USD", "region": region}
+        whole = {"currency": "USD", "region": region or west(self.cast)}
         custom = {**whole, **product} if name == VIEW else {**whole, "products": [product]}
         return self.event(user, at_s, CUSTOM, name=name, custom_properties=custom)
 
@@ -123,7 +133,7 @@ def _spike(told: Told, start_s: int) -> Iterator[Event]:
         yield told.click(user, start_s + 60, bot=True)
         yield told.open(user, start_s + 61, machine=True)
     yield told.click("reader-" + str(told.cast.run), start_s + 62, bot=False)
-    yield told.shop("lonely-" + str(told.cast.run), start_s + 63, VIEW, "TENT", NY)
+    yield told.shop("lonely-" + str(told.cast.run), start_s + 63, VIEW, "TENT", east(told.cast))
     yield told.shop("stray-" + str(told.cast.run), start_s + 64, VIEW, "ORPHAN")
     twice = told.shop("echo-" + str(told.cast.run), start_s + 65, VIEW, "TENT")
     yield from (twice, twice)
@@ -136,7 +146,7 @@ def _volume(cast: Cast, spike_s: int) -> list[Event]:
         n=VOLUME,
         users=150,
         skus=tuple(cast.sku(name) for name in ("STOVE", "LANTERN")),
-        regions=(TX, NY),
+        regions=(west(cast), east(cast)),
         seed=cast.run,
         span_s=2.0 * WINDOW_S,
         duplicates=0.05,

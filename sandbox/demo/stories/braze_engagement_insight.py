@@ -11,14 +11,14 @@ from gridwire.topics import ENGAGEMENT_WINDOWS, ENRICHED_ENGAGEMENT
 from sandbox.demo.stage import Stage
 from sandbox.demo.stories.braze_engagement import (
     GRACE_S,
-    NY,
     PATIENCE_S,
-    TX,
     WINDOW_S,
     Slot,
     counts,
+    east,
     record_ids,
     script,
+    west,
 )
 from sandbox.demo.story import Cast, Seeds, Story, Unmet
 from sandbox.demo.world import Row, World
@@ -34,9 +34,9 @@ def seed(cast: Cast) -> Seeds:
         "trading-grid": {
             "partners": [
                 _partner(cast, "camping", "supplier", [], [cast.sku(n) for n in PRODUCTS[:3]]),
-                _partner(cast, "texas", "distributor", [TX], []),
-                _partner(cast, "york", "distributor", [NY], []),
-                _partner(cast, "lorry", "carrier", [TX], []),
+                _partner(cast, "westward", "distributor", [west(cast)], []),
+                _partner(cast, "eastern", "distributor", [east(cast)], []),
+                _partner(cast, "lorry", "carrier", [west(cast)], []),
             ]
         },
         "bigcommerce": {
@@ -70,14 +70,17 @@ def _partner(
 async def play(stage: Stage) -> None:
     """Calm windows first, so that the leap has a baseline; late events when its insight is there."""
     told = script(stage.cast)
-    calm = [Slot(TX, stage.cast.sku("TENT"), told.spike_s - n * WINDOW_S) for n in (3, 2, 1)]
+    calm = [
+        Slot(west(stage.cast), stage.cast.sku("TENT"), told.spike_s - n * WINDOW_S)
+        for n in (3, 2, 1)
+    ]
     await stage.currents(list(told.before))
     await stage.until(
         lambda world: all(slot in latest(world) for slot in calm), "the calm windows are closed"
     )
     await stage.currents(list(told.spike))
     await stage.currents(list(told.volume))
-    spike = Slot(TX, stage.cast.sku("TENT"), told.spike_s)
+    spike = Slot(west(stage.cast), stage.cast.sku("TENT"), told.spike_s)
     await stage.until(
         lambda world: _insight(world, "engagement", "camping", spike),
         "the supplier has the insight of the window that leaps",
@@ -162,7 +165,9 @@ def _windows(unmet: Unmet, world: World) -> None:
     for slot in wrong[:1]:
         held = dict(found[slot].counts) if slot in found else None
         unmet.append(f"the window of {slot} holds {dict(wanted[slot])}, not {held}")
-    abandoned = found.get(Slot(TX, world.cast.sku("TENT"), _spike_s(world) + PATIENCE_S))
+    abandoned = found.get(
+        Slot(west(world.cast), world.cast.sku("TENT"), _spike_s(world) + PATIENCE_S)
+    )
     unmet.unless(
         abandoned and abandoned.abandoned_carts == 4,
         "the four carts left behind count in the window in which their deadline falls",
@@ -175,10 +180,11 @@ def _spike_s(world: World) -> int:
 
 def _insights(unmet: Unmet, world: World) -> None:
     """Who may see a window reads its figures; who may not, or of too few users, reads nothing."""
+    regional = {west(world.cast): ("westward",), east(world.cast): ("eastern",)}
     wrong = []
     for slot, window in latest(world).items():
-        readers = ["camping", *({TX: ["texas"], NY: ["york"]}.get(slot.region, []))]
-        for reader in ("camping", "texas", "york", "lorry"):
+        readers = ["camping", *regional.get(slot.region, ())]
+        for reader in ("camping", "westward", "eastern", "lorry"):
             row = _insight(world, "engagement", reader, slot)
             allowed = reader in readers and window.group_large_enough
             if (row is not None) != allowed or (row and not _tells(row, window)):
@@ -199,15 +205,15 @@ def _tells(row: Row, window: EngagementWindow) -> bool:
 
 def _the_leap(unmet: Unmet, world: World) -> None:
     """Supplier and regional distributor hear of the demand spike; the late event has amended its window."""
-    slot = Slot(TX, world.cast.sku("TENT"), _spike_s(world))
+    slot = Slot(west(world.cast), world.cast.sku("TENT"), _spike_s(world))
     window = latest(world).get(slot)
-    unmet.unless(window and window.spike, "the window of tents in Texas is a spike")
+    unmet.unless(window and window.spike, "the window of tents in the west is a spike")
     unmet.unless(window and window.amendment > 0, "the late event amends its window")
-    for reader in ("camping", "texas"):
+    for reader in ("camping", "westward"):
         row = _insight(world, "demand_spike", reader, slot)
         unmet.unless(row, f"{reader} hears of the demand spike")
     unmet.unless(
-        _insight(world, "demand_spike", "york", slot) is None, "nobody else hears of the spike"
+        _insight(world, "demand_spike", "eastern", slot) is None, "nobody else hears of the spike"
     )
 
 
