@@ -9,6 +9,7 @@ called asks fastavro, which knows what is wrong.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from struct import Struct
 from typing import Any
 
@@ -21,7 +22,11 @@ HEADER_BYTES = 5
 SMALL = 8_192  # numbers below have their bytes at hand
 SYMBOLS_MAX = 64  # the index of a symbol is one byte
 LONG_BITS = 64
-SIX_BYTES_MIN, SIX_BYTES_END = 1 << 34, 1 << 41  # numbers that take six bytes
+SIX_BYTES_MIN, SIX_BYTES_END = (
+    1 << 34,
+    1 << 41,
+)  # milliseconds since 1970 are among them, until 2039
+SIX_BYTES_KEPT = 4_096
 DOUBLE = Struct("<d")
 
 
@@ -41,21 +46,16 @@ def _zigzag(number: int) -> bytes:
 
 
 NUMBERS = tuple(_zigzag(number) for number in range(SMALL))
+_six_bytes = lru_cache(SIX_BYTES_KEPT)(_zigzag)  # records of one time carry few different ones
+_three_pairs = Struct("<HHH").unpack_from
+# Two bytes as a little-endian number, without the bits that say whether another byte follows.
+_PAIRS = tuple(pair & 0x7F | (pair >> 8 & 0x7F) << 7 for pair in range(1 << 16))
 
 
 def long(number: int) -> bytes:
     """A number of up to 64 bits. Raises UnfitError beyond, TypeError where it is none."""
-    if SIX_BYTES_MIN <= number < SIX_BYTES_END:  # milliseconds since 1970
-        return bytes(
-            (
-                number << 1 & 0x7E | 0x80,
-                number >> 6 & 0x7F | 0x80,
-                number >> 13 & 0x7F | 0x80,
-                number >> 20 & 0x7F | 0x80,
-                number >> 27 & 0x7F | 0x80,
-                number >> 34,
-            )
-        )
+    if SIX_BYTES_MIN <= number < SIX_BYTES_END:
+        return _six_bytes(number)
     if -(1 << 63) <= number < 1 << 63:
         return _zigzag(number)
     raise UnfitError
@@ -70,6 +70,11 @@ def integer(number: int) -> bytes:
 
 def read_long(data: bytes, at: int) -> tuple[int, int]:
     """The number that begins at `at`, and where it ends. Raises UnfitError, IndexError."""
+    if len(data) - at >= 6:
+        one, two, three = _three_pairs(data, at)
+        if one & two & 0x8080 == 0x8080 and three & 0x8080 == 0x80:  # six bytes: a time
+            number = _PAIRS[one] | _PAIRS[two] << 14 | _PAIRS[three] << 28
+            return (number >> 1) ^ -(number & 1), at + 6
     number = shift = 0
     while True:
         byte = data[at]

@@ -203,3 +203,10 @@ def test_every_topic_writes_and_reads_its_record_by_compiled_functions() -> None
     for topic in TOPICS:
         codec: TopicCodec[Any] = TopicCodec(topic, registry)
         assert codec._write != codec._write_by_reference, topic.name
+
+
+@given(LONG | st.integers(1 << 33, 1 << 42), st.binary(max_size=8))
+def test_a_number_is_read_as_it_was_written_wherever_it_stands(number: int, rest: bytes) -> None:
+    written = compiled.long(number)
+    assert compiled.read_long(b"?" + written + rest, 1) == (number, 1 + len(written))
+    assert written == compiled._zigzag(number)
