@@ -6,7 +6,7 @@ loop waits for that consume: never both at once, so there are no locks.
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +22,7 @@ from streams.engine.references import References
 from streams.engine.settle import Limits
 from streams.engine.task import Dead, Outbox, Task
 from streams.runtime.broker import TP, FatalError, Single, Write
-from streams.runtime.references import ReferenceReader
+from streams.runtime.references import ReferenceReader, Update
 from streams.runtime.restore import restore
 
 log = logging.getLogger(__name__)
@@ -109,6 +109,7 @@ class Rounds:
         self._limits = limits
         self._group = group
         self._owned: set[TP] = set()
+        self._updates: deque[Update] = deque()
 
     # -- partitions -------------------------------------------------------------------------------------
     def assigned(self, partitions: Sequence[TP]) -> None:
@@ -160,25 +161,35 @@ class Rounds:
             batch.messages.append(message)
         return list(found.values())
 
-    def refresh(self, wall_ms: int) -> None:
-        """Takes over reference rows that came since the last round. Raises FatalError where nobody reads them."""
+    def refresh(self, wall_ms: int) -> int:
+        """Takes over reference rows that came since the last round, at most so many; returns how many.
+
+        Raises FatalError where nobody reads them any more, RegistryUnavailableError (nothing is lost by it).
+        """
         if self.reader.error is not None:
             raise FatalError(
                 f"reference tables cannot be read ({type(self.reader.error).__name__})"
             )
-        for update in self.reader.take(REFERENCE_UPDATES_MAX):
-            try:
-                changed = self.references.by_name[update.table].apply(update.key, update.value)
-            except (
-                CodecError
-            ) as error:  # the older row stays: a table must not lose a partner to a bad message
-                why = {"table": update.table, "reason": error.reason}
-                log.error("reference row not readable", extra=why)  # noqa: TRY400 -- its text is enough
-                continue
-            if changed:
-                for partition, task in self.tasks.items():
-                    now_ms = self.progress.time_ms(partition, wall_ms)
-                    task.row_arrived(update.table, update.key, now_ms)
+        if not self._updates:
+            self._updates.extend(self.reader.take(REFERENCE_UPDATES_MAX))
+        count = len(self._updates)
+        while self._updates:
+            self._take_over(self._updates[0], wall_ms)
+            self._updates.popleft()  # only now: a registry that does not answer must not cost a row
+        return count
+
+    def _take_over(self, update: Update, wall_ms: int) -> None:
+        try:
+            changed = self.references.by_name[update.table].apply(update.key, update.value)
+        except CodecError as error:
+            # The older row stays: a table must not lose a partner to a bad message.
+            why = {"table": update.table, "reason": error.reason}
+            log.error("reference row not readable", extra=why)  # noqa: TRY400 -- its text is enough
+            return
+        if changed:
+            for partition, task in self.tasks.items():
+                now_ms = self.progress.time_ms(partition, wall_ms)
+                task.row_arrived(update.table, update.key, now_ms)
 
     def handle(self, batch: Batch) -> None:
         """Runs all legs over one batch: called by an agent. Never raises; a failure stands in the batch."""

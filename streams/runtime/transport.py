@@ -18,6 +18,7 @@ from faust.transport.consumer import Consumer as FaustConsumer
 from faust.types import TP, ConsumerMessage
 
 from gridwire import metrics
+from gridwire.codec import RegistryUnavailableError
 from streams.runtime.broker import AbortedError, Broker, FatalError, Rebalanced
 from streams.runtime.rounds import Batch, Rounds, account
 from streams.runtime.settings import StreamsSettings
@@ -178,7 +179,8 @@ class Consumer(FaustConsumer):
                     "reference tables were not read to their end in time: is Kafka slow or down?"
                 )
             await asyncio.sleep(IDLE_POLL_S)
-        self.rounds.refresh(0)
+        while self.rounds.refresh(0):
+            pass  # what is queued up: bounded by the queue
 
     async def _turn(self) -> None:
         """One round, and a commit where one is due."""
@@ -190,8 +192,8 @@ class Consumer(FaustConsumer):
             await self._round(batches)
             if self._commit_due(quiet=not batches):
                 await self._kafka(self._commit_now)
-        except AbortedError as error:
-            await self._go_back(str(error))
+        except (AbortedError, RegistryUnavailableError) as error:
+            await self._go_back(error)
         if batches:
             metrics.ROUND_DURATION.labels(self.context.group).observe(time.monotonic() - started)
             metrics.ROUNDS.labels(self.context.group).inc()
@@ -223,6 +225,8 @@ class Consumer(FaustConsumer):
         self._acked_index.clear()
         failed = next((batch.error for batch in batches if batch.error), None)
         if failed is not None:
+            if isinstance(failed, RegistryUnavailableError):
+                raise failed
             log.error("round failed", exc_info=failed)
             raise AbortedError(type(failed).__name__) from failed
 
@@ -266,10 +270,10 @@ class Consumer(FaustConsumer):
         self.broker.abort()
         self.rounds.aborted()
 
-    async def _go_back(self, reason: str) -> None:
+    async def _go_back(self, error: Exception) -> None:
         """Abort, drop the table changes, read again from the last commit; find the record if it keeps happening."""
-        log.warning("round aborted: %s", reason)
-        waits = reason == "RegistryUnavailableError"  # no record is at fault
+        log.warning("round aborted: %s", error)
+        waits = isinstance(error, RegistryUnavailableError)  # no record is at fault
         poison = None if waits else self.suspect.aborted(self._batches)
         if poison is not None:
             log.error(
