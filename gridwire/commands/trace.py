@@ -59,16 +59,20 @@ def _chain(settings: KafkaSettings, wanted: str, since_hours: float) -> list[dic
 
 
 def _entries(settings: KafkaSettings, since_hours: float) -> Iterator[dict[str, Any]]:
-    codec = Codec(Registry(settings.registry_url))
-    for message in _messages(settings, since_hours):
-        topic = BY_NAME.get(message.topic() or "")
-        if topic is None:
-            yield _dead(message)
-            continue
-        try:
-            yield _entry(message, codec.of(topic).decode(message.value()))
-        except CodecError:
-            continue  # a tombstone, or a message that a flow has dead-lettered: it has no trace to show
+    registry = Registry(settings.registry_url)
+    codec = Codec(registry)
+    try:
+        for message in _messages(settings, since_hours):
+            topic = BY_NAME.get(message.topic() or "")
+            if topic is None:
+                yield _dead(message)
+                continue
+            try:
+                yield _entry(message, codec.of(topic).decode(message.value()))
+            except CodecError:
+                continue  # a tombstone, or a message that a flow has dead-lettered: it has no trace to show
+    finally:
+        registry.close()
 
 
 def _messages(settings: KafkaSettings, since_hours: float) -> Iterator[Message]:

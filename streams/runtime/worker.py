@@ -37,7 +37,8 @@ class Context:
         self.streams = streams
         self.group = streams.worker_group
         limits = Limits(seen_ids_max=streams.seen_ids_max, go_live_ms=streams.go_live_at_ms)
-        codec = Codec(Registry(settings.registry_url))
+        self.registry = Registry(settings.registry_url)
+        codec = Codec(self.registry)
         self.rounds = Rounds(settings, plan_, codec, limits, self.group)
         self.flows_by_topic = {
             name: {entry.bound.flow for entry in entries}
@@ -185,6 +186,7 @@ async def run_streams(
     finally:
         await asyncio.wait_for(app.stop(), STOP_S_MAX)
         await ops.stop()
+        context.registry.close()
 
 
 async def _until_stopped(context: Context, stop: asyncio.Event) -> None:
