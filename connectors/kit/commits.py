@@ -61,7 +61,7 @@ def kafka_error(error: KafkaException) -> KafkaError:
 
 
 class Committer(Protocol):
-    """Writes outputs and offsets. `commit` raises CommitFailedError or ProducerBrokenError."""
+    """Writes outputs and offsets. `commit` raises CommitFailedError, ProducerBrokenError or FatalKafkaError."""
 
     def open(self) -> None:
         """A fresh producer; finishes what an earlier one of this slot left open. Raises KafkaException."""
@@ -69,6 +69,9 @@ class Committer(Protocol):
     def commit(
         self, outputs: Sequence[Output], offsets: list[TopicPartition], metadata: Any
     ) -> None: ...
+
+    def close(self) -> None:
+        """Lets go of what it holds."""
 
 
 def _produce(producer: Producer, outputs: Sequence[Output], on_delivery: Any = None) -> None:
@@ -95,12 +98,16 @@ class TransactionalCommitter:
     def __init__(self, make: Callable[[], Producer]) -> None:
         self._make = make
         self._producer: Producer | None = None
-        self._bounded = BoundedCalls("send-offsets")
+        self._bounded: BoundedCalls | None = None
 
     def open(self) -> None:
         producer = self._make()
         producer.init_transactions(COMMIT_TIMEOUT_S)
         self._producer = producer
+
+    def close(self) -> None:
+        if self._bounded is not None:
+            self._bounded.close()
 
     def _send_offsets(
         self, producer: Producer, offsets: list[TopicPartition], metadata: Any
@@ -108,11 +115,15 @@ class TransactionalCommitter:
         def send() -> None:
             _retried(producer.send_offsets_to_transaction, offsets, metadata, COMMIT_TIMEOUT_S)
 
+        self._bounded = self._bounded or BoundedCalls("send-offsets")
         try:
             self._bounded.run(send, SEND_OFFSETS_S_MAX)
         except StuckError as error:
             self._producer = None
-            abandon(producer)
+            if not abandon(producer):
+                raise FatalKafkaError(
+                    "too many Kafka calls are stuck: a new process is needed"
+                ) from error
             raise ProducerBrokenError(f"offsets not sent: {error}") from error
 
     def commit(
@@ -207,6 +218,9 @@ class PlainCommitter:
             raise CommitFailedError("Kafka did not acknowledge in time")
         if self._failed is not None:
             raise KafkaException(self._failed)
+
+    def close(self) -> None:
+        self._producer = None
 
     def _delivered(self, error: KafkaError | None, _message: Any) -> None:
         if error is not None:

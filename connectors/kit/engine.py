@@ -20,6 +20,7 @@ from gridwire.kafka import MESSAGE_BYTES_MAX
 from gridwire.settings import KafkaSettings
 
 QUEUED_KB_MAX = 8_192  # prefetched; small, because pausing throws it away
+REFETCH_MS = 20  # librdkafka waits a second before it fetches again for a queue that was full
 CONCURRENCY_MAX = INTENTS_MAX // 2
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class KafkaClients:
             self._name,
             error_cb=on_error,
             queued_max_messages_kbytes=QUEUED_KB_MAX,
+            fetch_queue_backoff_ms=REFETCH_MS,
             **static,
         )
 

@@ -26,7 +26,8 @@ from connectors.kit.settling import KAFKA_TIMEOUT_S, Settling
 from connectors.kit.work import Assigned, Entry, Settled
 from gridwire import metrics
 
-BUFFER_MAX = 2_000  # records handed to the lanes and not finished; partitions pause above it
+BUFFER_MAX = 2_000  # records handed to the lanes and not finished
+HOLD_S = 1.0  # above it no more are taken; after this long the partitions are paused, and polling goes on
 TAKE_MAX = 500  # records taken in one turn
 POLL_BUSY_S = 0.01
 POLL_IDLE_S = 0.2
@@ -91,6 +92,7 @@ class KafkaFeed:
             session_s=clients.session_s,
         )
         self._beat = self._probe_at = self._lag_at = time.monotonic()
+        self._full_since: float | None = None
         self._problem: str | None = "starting"
         self._stopping = threading.Event()
         self.ended: asyncio.Future[None] = self._loop.create_future()
@@ -146,6 +148,7 @@ class KafkaFeed:
             self._consumer.close()
         except BaseException as raised:  # noqa: BLE001 - as above
             error = error or raised
+        self._settling.close()
         self._problem = "stopped" if error is None else f"failed: {error}"
         with contextlib.suppress(RuntimeError):  # the loop is gone
             self._loop.call_soon_threadsafe(self._end, error)
@@ -176,9 +179,12 @@ class KafkaFeed:
         self._problem = "joining the consumer group"
 
     def _turn(self) -> None:
-        busy = any(one.buffered for one in self._assigned.values())
-        self._take(POLL_BUSY_S if busy else POLL_IDLE_S)
-        self._balance()
+        buffered = sum(one.buffered for one in self._assigned.values())
+        if self._hold(buffered):
+            self._stopping.wait(POLL_BUSY_S)
+        else:
+            self._take(POLL_BUSY_S if buffered else POLL_IDLE_S)
+        self._balance(buffered)
         self._settling.commit_due(self._assigned.values())
         now = self._beat = time.monotonic()
         if self._problem is not None and now >= self._probe_at:
@@ -233,15 +239,24 @@ class KafkaFeed:
             self._consumer.list_topics(self.topic, timeout=PROBE_S)
             self._problem = None
 
-    def _balance(self) -> None:
+    def _hold(self, buffered: int) -> bool:
+        """Whether to take nothing for a moment. Pausing costs what was fetched ahead, so it comes second."""
+        if buffered < BUFFER_MAX:
+            self._full_since = None
+            return False
+        now = time.monotonic()
+        self._full_since = self._full_since or now
+        return now - self._full_since < HOLD_S
+
+    def _balance(self, buffered: int) -> None:
         """Pauses and resumes: all partitions by the buffer, each by the span that its metadata can hold."""
-        total = sum(a.buffered for a in self._assigned.values())
+        full = buffered >= BUFFER_MAX and not self._hold(buffered)
         pause, resume = [], []
         for number, one in self._assigned.items():
             paused = number in self._paused
-            if not paused and (total >= BUFFER_MAX or one.progress.span >= SPAN_MAX - TAKE_MAX):
+            if not paused and (full or one.progress.span >= SPAN_MAX - TAKE_MAX):
                 pause.append(TopicPartition(self.topic, number))
-            elif paused and total < BUFFER_MAX // 2 and one.progress.span < SPAN_MAX // 2:
+            elif paused and buffered < BUFFER_MAX // 2 and one.progress.span < SPAN_MAX // 2:
                 resume.append(TopicPartition(self.topic, number))
         if pause:
             self._consumer.pause(pause)

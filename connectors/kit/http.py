@@ -155,20 +155,19 @@ class HttpClient:
 
     async def _answer(self, request: httpx.Request) -> Response:
         answer = await self._transport.handle_async_request(request)
-        try:
-            body = await _body(answer)
-        finally:
-            await answer.aclose()
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in answer.headers.raw
         }
+        try:
+            body = await _body(answer, packed="content-encoding" in headers)
+        finally:
+            await answer.aclose()
         return Response(answer.status_code, headers, body)
 
 
-async def _body(answer: httpx.Response) -> bytes:
+async def _body(answer: httpx.Response, *, packed: bool) -> bytes:
     """The decoded body, bounded while it is read: an answer may be endless, or grow when it is unpacked."""
-    packed = "content-encoding" in answer.headers
     chunks: Any = answer.aiter_bytes() if packed else answer.stream
     parts: list[bytes] = []
     size = 0

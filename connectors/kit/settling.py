@@ -71,6 +71,10 @@ class Settling:
         """Raises KafkaException while Kafka does not answer."""
         self._committer.open()
 
+    def close(self) -> None:
+        """Lets go of the producer."""
+        self._committer.close()
+
     def joined(self, metadata: Any) -> None:
         """A new assignment, with the group metadata that fences its commits."""
         self.metadata = metadata

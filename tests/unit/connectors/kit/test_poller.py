@@ -35,12 +35,14 @@ class FakeStore:
         self.commits: list[Sequence[Output]] = []
         self.failures: list[Exception] = []
         self.commit_held: threading.Event | None = None
+        self.commit_begun = threading.Event()
 
     def open(self) -> str | None:
         self.opened += 1
         return self.cursor
 
     def commit(self, outputs: Sequence[Output]) -> None:
+        self.commit_begun.set()
         if self.commit_held is not None:
             assert self.commit_held.wait(10)
         if self.failures:
@@ -234,8 +236,7 @@ async def test_a_poller_that_is_cancelled_in_a_commit_ends_only_after_it() -> No
     world = World(numbered(1))
     world.store.commit_held = threading.Event()
     task = asyncio.create_task(world.poller.run())
-    for _ in range(200):
-        await asyncio.sleep(0)
+    assert await asyncio.to_thread(world.store.commit_begun.wait, 10)
     task.cancel()
     for _ in range(200):
         await asyncio.sleep(0)

@@ -43,6 +43,9 @@ class FakeCommitter:
             ([str(output.key) for output in outputs], [(p.partition, p.offset) for p in offsets])
         )
 
+    def close(self) -> None:
+        self.offsets = []
+
 
 class FakeConsumer(Consumer):
     """Only tells what the committer has committed."""
