@@ -35,8 +35,9 @@ class Acme:
     async def items(self, request: Request) -> Response:
         item = msgspec.json.decode(await request.body())
         settings = self.settings
-        if settings.get("delay_s"):
-            await asyncio.sleep(settings["delay_s"])
+        answer_now = asyncio.Event()
+        asyncio.get_running_loop().call_later(settings.get("delay_s", 0.0), answer_now.set)
+        await answer_now.wait()
         status = self._status(request)
         self.log.append((item["id"], item["lane"], item["n"], status))
         if status == 0:

@@ -66,7 +66,7 @@ async def running(handler: Recorder, concurrency: int = 4) -> AsyncIterator[tupl
     await lanes.stop()
 
 
-async def reached(holds: Callable[[], bool], what: str) -> None:
+async def until_soon(holds: Callable[[], bool], what: str) -> None:
     for _ in range(2_000):
         if holds():
             return
@@ -82,7 +82,7 @@ async def test_records_of_one_key_go_one_after_another_in_order() -> None:
         await turns()
         assert handler.begun == [1]
         handler.held[1].set()
-        await reached(lambda: len(feed.settled) == 3, "all are through")
+        await until_soon(lambda: len(feed.settled) == 3, "all are through")
     assert handler.begun == [1, 2, 3]
 
 
@@ -94,10 +94,10 @@ async def test_other_keys_overtake_a_slow_one_within_the_bound() -> None:
         await turns()
         assert (handler.begun, feed.offsets()) == ([0, 1], [])
         handler.held[1].set()
-        await reached(lambda: len(feed.settled) == 4, "the others are through")
+        await until_soon(lambda: len(feed.settled) == 4, "the others are through")
         assert feed.offsets() == [1, 2, 3, 4]
         handler.held[0].set()
-        await reached(lambda: len(feed.settled) == 5, "the slow one, too")
+        await until_soon(lambda: len(feed.settled) == 5, "the slow one, too")
     assert handler.in_flight_max == 2
 
 
@@ -106,7 +106,7 @@ async def test_records_without_a_key_do_not_wait_for_one_another() -> None:
     handler.hold(1)
     async with running(handler) as (lanes, feed):
         lanes.arrived([entry(1, None, of=home), entry(2, None, of=home)])
-        await reached(lambda: feed.offsets() == [2], "the second is through")
+        await until_soon(lambda: feed.offsets() == [2], "the second is through")
 
 
 async def test_any_schedule_of_retries_keeps_the_order_per_key() -> None:
@@ -155,7 +155,7 @@ async def test_records_settled_together_with_another_are_not_carried_out_again()
         lanes.arrived([entry(offset, "a", of=home) for offset in (1, 2, 3)])
         await turns()
         handler.held[1].set()
-        await reached(lambda: len(feed.offsets()) == 3, "all are settled")
+        await until_soon(lambda: len(feed.offsets()) == 3, "all are settled")
     assert handler.begun == [1, 2]
     assert feed.offsets() == [1, 3, 2]
 
@@ -169,7 +169,7 @@ async def test_a_fault_in_a_handler_keeps_the_record_and_its_worker() -> None:
     home = assigned()
     async with running(Recorder(handle), concurrency=1) as (lanes, feed):
         lanes.arrived([entry(1, "a", of=home), entry(2, "b", of=home)])
-        await reached(lambda: feed.offsets() == [2], "the worker goes on")
+        await until_soon(lambda: feed.offsets() == [2], "the worker goes on")
 
 
 # ---- partitions that leave ---------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ async def test_draining_finishes_what_is_in_flight_and_starts_nothing_new() -> N
         assert not draining.done()
         lanes.arrived([entry(3, "b", of=home)])
         handler.held[1].set()
-        await reached(draining.done, "it has drained")
+        await until_soon(draining.done, "it has drained")
         await turns()
         assert (feed.offsets(), handler.begun) == ([1], [1])
 
@@ -197,7 +197,7 @@ async def test_other_partitions_go_on_while_one_leaves() -> None:
         await turns()
         draining = asyncio.create_task(lanes.drain([leaving]))
         lanes.arrived([entry(3, "a", of=staying)])
-        await reached(lambda: feed.offsets() == [2, 3], "the other partition goes on")
+        await until_soon(lambda: feed.offsets() == [2, 3], "the other partition goes on")
         handler.held[1].set()
         await draining
 
@@ -211,7 +211,7 @@ async def test_what_does_not_finish_in_time_is_cancelled_and_its_worker_lives_on
         await lanes.drop([home])
         assert handler.cancelled == [1]
         lanes.arrived([entry(3, "a", of=assigned(1))])
-        await reached(lambda: feed.offsets() == [3], "the worker goes on")
+        await until_soon(lambda: feed.offsets() == [3], "the worker goes on")
         assert handler.begun == [1, 3]
 
 
@@ -226,7 +226,7 @@ async def test_a_record_that_waits_for_its_retry_is_dropped_with_its_partition()
     handler, home = Recorder(handle), assigned()
     async with running(handler) as (lanes, feed):
         lanes.arrived([entry(1, "a", of=home)])
-        await reached(lambda: handler.ended == [1], "it was tried")
+        await until_soon(lambda: handler.ended == [1], "it was tried")
         await lanes.drop([home])
         tried = handler.begun.count(1)
         lanes.arrived(
@@ -276,5 +276,5 @@ async def test_a_permit_that_was_used_holds_until_the_partition_is_lost() -> Non
 
     async with running(Asking()) as (lanes, feed):
         lanes.arrived([entry(1, "a", of=home)])
-        await reached(lambda: len(feed.settled) == 1, "it is through")
+        await until_soon(lambda: len(feed.settled) == 1, "it is through")
     assert states == ["given"]
