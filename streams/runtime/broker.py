@@ -52,10 +52,14 @@ class AbortedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Messages for one topic: dicts as `produce_batch` takes them (`value`, `key`)."""
+    """Messages for one topic: dicts as `produce_batch` takes them (`value`, `key`).
+
+    `partition`: where all of them go; None: where their keys say.
+    """
 
     topic: str
     messages: list[dict[str, Any]]
+    partition: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +205,8 @@ class Broker:
         Offering the rest again would not do: a later message of a key may have been taken where an earlier was not.
         """
         self._wait_for_room()
-        taken = self._producer.produce_batch(batch.topic, batch.messages)
+        where: Any = {} if batch.partition is None else {"partition": batch.partition}
+        taken = self._producer.produce_batch(batch.topic, batch.messages, **where)
         if taken == len(batch.messages):
             return
         errors = [m["_error"].name() for m in batch.messages if m.get("_error") is not None]

@@ -147,18 +147,24 @@ class Rounds:
     def batches(self, messages: Sequence[Message], done: Callable[[Batch], None]) -> list[Batch]:
         """Messages by topic partition; end-of-partition marks are noted."""
         found: dict[TP, Batch] = {}
+        ended: set[TP] = set()
         for message in messages:
             tp = (message.topic() or "", message.partition() or 0)
             error = message.error()
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 -- that is its public name
-                    self.progress.end(tp)
+                    ended.add(tp)
                 continue
-            self.progress.read(tp, int(message.timestamp()[1]))
+            if ended:
+                ended.discard(tp)  # more came behind the end
             batch = found.get(tp)
             if batch is None:
                 batch = found[tp] = Batch(tp[0], tp[1], [], done)
             batch.messages.append(message)
+        for tp, batch in found.items():
+            self.progress.read(tp, int(batch.messages[-1].timestamp()[1]))
+        for tp in ended:
+            self.progress.end(tp)
         return list(found.values())
 
     def refresh(self, wall_ms: int) -> int:
@@ -239,25 +245,25 @@ class Rounds:
     def drain(self) -> tuple[list[Write], list[Single]]:
         """What the round wants written: outputs by topic, then changelogs and dead letters."""
         outputs: dict[str, list[dict[str, Any]]] = {}
+        changelogs: list[Write] = []
         singles: list[Single] = []
         for task in self.tasks.values():
             outbox, changed = task.drain()
             for out in outbox.outs:
                 outputs.setdefault(out.topic, []).append({"value": out.value, "key": out.key})
-            singles.extend(
-                Single(store, key, value, task.partition)
+            changelogs.extend(
+                Write(store, [{"value": rows[key], "key": key} for key in rows], task.partition)
                 for store, rows in changed.items()
-                for key, value in rows.items()
             )
             singles.extend(single for dead in outbox.dead for single in _letters(dead))
             self._note(outbox)
-        return [Write(topic, messages) for topic, messages in outputs.items()], singles
+        writes = [Write(topic, messages) for topic, messages in outputs.items()]
+        return writes + changelogs, singles
 
     def _note(self, outbox: Outbox) -> None:
         self.pending.counts.update(outbox.counts.take())
         self.pending.dead.extend(outbox.dead)
-        for out in outbox.outs:
-            self.pending.emitted[out.label, out.topic] += 1
+        self.pending.emitted.update((out.label, out.topic) for out in outbox.outs)
 
     def committed(self) -> Pending:
         """What was pending is committed; returns it for the metrics."""
