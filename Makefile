@@ -41,6 +41,7 @@ check: setup ## ruff, mypy --strict, generated files up to date, structural test
 	$(BIN)/ruff format --check $(SOURCES) || status=1; \
 	$(BIN)/mypy $(SOURCES) || status=1; \
 	$(BIN)/python -m gridwire.generate --check || status=1; \
+	$(BIN)/python -m gridwire.commands.docs --check || status=1; \
 	$(BIN)/python -m pytest -q tests/tidy || status=1; \
 	exit $$status
 
@@ -48,8 +49,9 @@ format: setup ## Format the code and apply safe fixes
 	@$(BIN)/ruff check --fix-only --quiet $(SOURCES)
 	@$(BIN)/ruff format $(SOURCES)
 
-generate: setup ## Write everything that is derived: records, docs, dashboards
+generate: setup ## Write everything that is derived: records, reference pages
 	@$(BIN)/python -m gridwire.generate
+	@$(BIN)/python -m gridwire.commands.docs
 
 prove: setup ## Crash and replay proofs over many seeds (SEEDS=200)
 	@$(BIN)/python -m tests.chaos.prove --seeds $(SEEDS)
