@@ -85,6 +85,12 @@ BANS = (
         "only connectors/kit speaks HTTP: describe the call as a value",
         but=("connectors.kit",),
     ),
+    Ban(
+        ("gridwire",),
+        ("connectors", "streams", "sandbox"),
+        "what both sides share lies below them: only the command line puts them together",
+        but=("gridwire.cli", "gridwire.commands"),
+    ),
     Ban(("connectors",), ("streams", "sandbox"), "connectors and streams meet in topics only"),
     Ban(("streams",), ("connectors", "sandbox"), "connectors and streams meet in topics only"),
     Ban(
