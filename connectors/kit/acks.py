@@ -8,6 +8,7 @@ in a thread; meanwhile nothing is taken on.
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -34,13 +35,14 @@ class UnavailableError(Exception):
 
 
 class _Write:
-    """Messages of one call; resolves when all of them are reported."""
+    """Messages of one call; resolves when all of them are reported. `deadline`: monotonic seconds."""
 
-    __slots__ = ("error", "future", "left")
+    __slots__ = ("deadline", "error", "future", "left")
 
-    def __init__(self, future: "asyncio.Future[None]", count: int) -> None:
+    def __init__(self, future: "asyncio.Future[None]", count: int, deadline: float) -> None:
         self.future = future
         self.left = count
+        self.deadline = deadline
         self.error: KafkaError | None = None
 
     def report(self, error: KafkaError | None, _message: Message) -> None:
@@ -69,7 +71,7 @@ class AckedProducer:
             queue_buffering_max_messages=QUEUE_MESSAGES_MAX,
             queue_buffering_max_kbytes=QUEUE_KB_MAX,
         )
-        self._awaited = 0
+        self._awaited: deque[_Write] = deque()  # in the order of their deadlines
         self._problem: str | None = "not connected yet"
         self._tasks: list[asyncio.Task[None]] = []
         self._polling: asyncio.TimerHandle | None = None
@@ -100,18 +102,13 @@ class AckedProducer:
             raise UnavailableError(self._problem)
         if not outputs:
             return
-        write = _Write(self._loop.create_future(), len(outputs))
+        deadline = self._loop.time() + self._deadline_s
+        write = _Write(self._loop.create_future(), len(outputs), deadline)
         self._produce(outputs, write)
-        self._awaited += 1
+        self._awaited.append(write)
         if self._polling is None:
             self._polling = self._loop.call_later(POLL_S, self._poll)
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                await write.future
-        except TimeoutError as error:
-            raise UnavailableError("Kafka did not acknowledge in time") from error
-        finally:
-            self._awaited -= 1
+        await write.future
 
     def _produce(self, outputs: Sequence[Output], write: _Write) -> None:
         try:
@@ -129,9 +126,15 @@ class AckedProducer:
             raise UnavailableError(f"Kafka: {error.args[0].name()}") from error
 
     def _poll(self) -> None:
+        """Takes in reports, lets go of who has waited too long, and comes back while anybody waits."""
         self._producer.poll(0)
-        waits = self._awaited > 0
-        self._polling = self._loop.call_later(POLL_S, self._poll) if waits else None
+        now = self._loop.time()
+        awaited = self._awaited
+        while awaited and (awaited[0].future.done() or awaited[0].deadline <= now):
+            write = awaited.popleft()
+            if not write.future.done():
+                write.future.set_exception(UnavailableError("Kafka did not acknowledge in time"))
+        self._polling = self._loop.call_later(POLL_S, self._poll) if awaited else None
 
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN or error.fatal():  # noqa: SLF001 - librdkafka's own codes

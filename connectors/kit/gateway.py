@@ -19,8 +19,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.applications import Starlette
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Router
 from starlette.routing import Route as HttpRoute
 from starlette.types import Receive, Scope, Send
 
@@ -69,6 +68,17 @@ class Answer:
     close: bool = False
 
 
+OUTCOMES = (
+    "accepted",
+    "duplicate",
+    "refused",
+    "oversize",
+    "malformed",
+    "overloaded",
+    "unavailable",
+    "aborted",
+    "fault",
+)
 ACCEPTED = Answer(200, "accepted")
 DUPLICATE = Answer(200, "duplicate")
 
@@ -102,6 +112,9 @@ class Endpoint:
         self._bodies = wiring.bodies
         self._clock = wiring.clock
         self._source = f"{platform}/{route.name}"
+        self._counted = {
+            outcome: metrics.WEBHOOKS.labels(platform, route.name, outcome) for outcome in OUTCOMES
+        }
         self._answered = Recent()
         self._kept = Recent()
         self._duration = metrics.WEBHOOK_DURATION.labels(platform, route.name)
@@ -119,7 +132,7 @@ class Endpoint:
         except Exception:
             log.exception("delivery failed", extra={"route": self._source})
             answer = Answer(500, "fault", "internal fault")
-        metrics.WEBHOOKS.labels(self._platform, self._route.name, answer.outcome).inc()
+        self._counted[answer.outcome].inc()
         self._duration.observe(time.perf_counter() - begun)
         if answer.status:
             await _send(answer, send)
@@ -131,7 +144,7 @@ class Endpoint:
             return await self._receive(scope, headers, raw)
 
     async def _receive(self, scope: Scope, headers: dict[str, str], raw: bytes) -> Answer:
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        query = _query(scope["query_string"])
         signed = Signed(headers, query, scope["path_params"], raw, self._clock.epoch_s())
         delivery_id = self._verified(signed)
         known = None if delivery_id is None else (delivery_id, hash(raw))
@@ -244,6 +257,10 @@ class Endpoint:
             count(DEAD_LETTER_SOURCES, why)
 
 
+def _query(raw: bytes) -> dict[str, str]:
+    return dict(parse_qsl(raw.decode("latin-1"), keep_blank_values=True)) if raw else {}
+
+
 EMPTY_OK: Any = {
     "type": "http.response.start",
     "status": 200,
@@ -278,11 +295,11 @@ def check_routes(sources: Sequence[Source]) -> None:
         paths.add(route.path)
 
 
-def gateway_app(sources: Sequence[Source], wiring: Wiring) -> Starlette:
-    """All routes of all sources."""
+def gateway_app(sources: Sequence[Source], wiring: Wiring) -> Router:
+    """All routes of all sources. A bare router: endpoints answer for their own faults."""
     routes: list[BaseRoute] = []
     for source in sources:
         for route in source.routes:
             endpoint = Endpoint(source.platform.name, route, wiring)
             routes.append(HttpRoute(route.path, endpoint, methods=["POST"]))
-    return Starlette(routes=routes)
+    return Router(routes)
