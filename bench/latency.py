@@ -1,5 +1,6 @@
 """From handing an event to the producer until a read-committed reader has what follows from it, at a steady rate."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -8,7 +9,7 @@ from statistics import median
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from bench import counting, workload
+from bench import counting, observing, workload
 from bench.figures import percentile
 from bench.subjects import STOP_S_MAX, WHOLE
 from bench.workload import Encoded
@@ -93,16 +94,17 @@ def measured_ms(sent: dict[str, float], seen: dict[str, float]) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Medians over the slices, in milliseconds."""
+    """Medians over the slices, in milliseconds. `others`: share of the machine that others took."""
 
     rate: float
     p50_ms: float
     p99_ms: float
+    others: float
 
     def __str__(self) -> str:
         return (
             f"latency/enriched: p50 {self.p50_ms:.0f} ms, p99 {self.p99_ms:.0f} ms "
-            f"at {self.rate:,.0f} events/s"
+            f"at {self.rate:,.0f} events/s; others took {self.others:.0%} of the machine"
         )
 
 
@@ -122,10 +124,12 @@ def measure(world: World, rate: float) -> Latency:
         sent = send_paced(producer, warm_up, rate)
         _until_seen(arrivals, sent, WARM_UP_S_MAX)
         slices = []
+        share = _Others((os.getpid(), child.pid, world.broker_pid))
         for number in range(SLICES):
             name = f"slice-{number}"
             events = workload.encoded(codec, int(rate * SLICE_S), world.base_ms, name=name)
             slices.append(_slice(producer, events, rate, arrivals))
+            share.look()
     finally:
         arrivals.stop.set()
         reading.join()
@@ -135,7 +139,20 @@ def measure(world: World, rate: float) -> Latency:
         raise LatencyError(f"{arrivals.doubled} outputs came twice")
     p50s = [percentile(values, 0.50) for values in slices]
     p99s = [percentile(values, 0.99) for values in slices]
-    return Latency(rate, median(p50s), median(p99s))
+    return Latency(rate, median(p50s), median(p99s), share.so_far)
+
+
+class _Others:
+    """Share of the machine that others take from now on. `part`: who has a part in the measurement."""
+
+    def __init__(self, part: Sequence[int | None]) -> None:
+        self._part = part
+        self._since, self._before_s = time.monotonic(), observing.others_s(*part)
+        self.so_far = 0.0
+
+    def look(self) -> None:
+        spent_s = observing.others_s(*self._part) - self._before_s
+        self.so_far = spent_s / ((time.monotonic() - self._since) * (os.cpu_count() or 1))
 
 
 def _slice(

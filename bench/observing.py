@@ -24,12 +24,16 @@ READY_S_MAX = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look: seconds (monotonic), outputs visible (main topic), messages visible (all), CPU seconds so far."""
+    """One look: seconds (monotonic), outputs visible (main topic), messages visible (all), CPU seconds so far.
+
+    `cpu_s` is what the subject has taken, `others_s` what processes have that have no part in the measurement.
+    """
 
     at_s: float
     outputs: int
     messages: int
     cpu_s: float
+    others_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,10 @@ class Span:
         """CPU seconds per 100,000 events, over the same span."""
         events = expected - self.first.outputs
         return (self.last.cpu_s - self.first.cpu_s) * 100_000 / events
+
+    def others(self, cpus: int) -> float:
+        """Share of the machine that processes took which have no part in this: 0 to 1."""
+        return (self.last.others_s - self.first.others_s) / (self.seconds * cpus)
 
 
 class UnfinishedError(Exception):
@@ -101,19 +109,35 @@ def cpu_s_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def machine_s() -> float:
+    """CPU seconds that all processes have taken since the machine started. Raises OSError where /proc has none."""
+    fields = [int(text) for text in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    idle = fields[3] + fields[4]  # waiting for a disk is idle, too
+    return (sum(fields) - idle) / os.sysconf("SC_CLK_TCK")
+
+
+def others_s(*part: int | None) -> float:
+    """CPU seconds of all processes but those with a `part` in the measurement (process ids; None: not ours)."""
+    return machine_s() - sum(cpu_s_of(pid) for pid in part if pid is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """How a subject is looked at. `failed` says what is wrong with it, or None."""
+    """How a subject is looked at. `failed` says what is wrong with it, or None.
+
+    `others_s`: CPU seconds of whoever else is on the machine.
+    """
 
     ends: Callable[[], tuple[int, int]]
     cpu_s: Callable[[], float]
     failed: Callable[[], str | None]
+    others_s: Callable[[], float] = lambda: 0.0
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
     def look(self) -> Sample:
         outputs, messages = self.ends()
-        return Sample(self.clock(), outputs, messages, self.cpu_s())
+        return Sample(self.clock(), outputs, messages, self.cpu_s(), self.others_s())
 
 
 def follow(watch: Watch, expected: int, deadline_s: float) -> Span:

@@ -1,6 +1,7 @@
 """Who is measured: gridwire's streams role, and its peers; each a child process that works until it is stopped."""
 
 import itertools
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,12 +53,16 @@ SUBJECTS = (WHOLE, ENRICH, PLAIN_LOOP, STOCK_FAUST)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of one subject. `faults` says why it failed; then there are no figures."""
+    """One run of one subject. `faults` says why it failed; then there are no figures.
+
+    `others`: share of the machine (0 to 1) that processes took which have no part in it.
+    """
 
     subject: Subject
     events: int
     rate: float | None = None
     cpu_per_100k: float | None = None
+    others: float = 0.0
     faults: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -65,7 +70,8 @@ class Run:
             return f"{self.subject.name}: FAILED: {'; '.join(self.faults)}"
         return (
             f"{self.subject.name}: {self.rate:,.0f} events/s, "
-            f"{self.cpu_per_100k:.2f} CPU s per 100k, {self.events:,} in, {self.events:,} out"
+            f"{self.cpu_per_100k:.2f} CPU s per 100k, {self.events:,} in, {self.events:,} out; "
+            f"others took {self.others:.0%} of the machine"
         )
 
 
@@ -85,7 +91,13 @@ def run(subject: Subject, world: World, sample: int) -> Run:
     )
     if found.faults:
         return Run(subject, len(work), faults=found.faults)
-    return Run(subject, len(work), span.rate(len(work)), span.cpu_per_100k(len(work)))
+    return Run(
+        subject,
+        len(work),
+        span.rate(len(work)),
+        span.cpu_per_100k(len(work)),
+        span.others(os.cpu_count() or 1),
+    )
 
 
 def _watch(subject: Subject, world: World, child: Child) -> observing.Watch:
@@ -93,5 +105,6 @@ def _watch(subject: Subject, world: World, child: Child) -> observing.Watch:
     return observing.Watch(
         ends=observing.StableEnds(settings.bootstrap, subject.topics, settings.partitions),
         cpu_s=lambda: observing.cpu_s_of(child.pid),
+        others_s=lambda: observing.others_s(os.getpid(), child.pid, world.broker_pid),
         failed=lambda: None if child.alive else f"it ended with {child.process.returncode}",
     )

@@ -32,10 +32,14 @@ OURS: tuple[local_kafka.Kind, ...] = ("docker", "java")
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Where everything is, and what went in. `base_ms`: when the events happened (epoch milliseconds)."""
+    """Where everything is, and what went in.
+
+    `base_ms`: when the events happened (epoch milliseconds). `broker_pid`: None where it is no process of ours.
+    """
 
     settings: KafkaSettings
     broker: str
+    broker_pid: int | None
     folder: Path
     base_ms: int
     load: list[Encoded]
@@ -101,7 +105,7 @@ def world(events: int, sample: int) -> Iterator[World]:
         codec = Codec(Registry(registry.url))
         base_ms = workload.quiet_start_ms(time.time_ns() // 1_000_000)
         load = workload.encoded(codec, events, base_ms)
-        made = World(settings, str(broker.broker), Path(name), base_ms, load)
+        made = World(settings, str(broker.broker), broker.pid, Path(name), base_ms, load)
         made.fresh()
         workload.load_tables(settings, codec)
         workload.load(settings, READS, load)
