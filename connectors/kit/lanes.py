@@ -159,6 +159,7 @@ class Lanes:
     def _set_aside(self, lane: Lane, delay_s: float) -> None:
         """Takes the first record out of its lane until later; it comes back at the end."""
         entry = lane.entries.popleft()
+        entry.assigned.aside += 1
         key = ("aside", entry.assigned, entry.offset)
         aside = self._lanes[key] = Lane(key, entry.assigned, deque([entry]))
         loop = asyncio.get_running_loop()
@@ -167,6 +168,7 @@ class Lanes:
 
     def _back(self, aside: Lane) -> None:
         entries = list(aside.entries)
+        aside.assigned.aside -= 1
         self._lanes.pop(aside.key, None)
         self.arrived(entries)
 

@@ -10,6 +10,8 @@ from confluent_kafka import Message
 from connectors.kit.progress import Progress
 from gridwire.dead_letters import Headers
 
+ASIDE_MAX = 4_000  # records of a partition that may rest aside without counting as buffered
+
 
 class WithdrawnError(Exception):
     """The partition goes to another owner and nothing of this record has been sent: leave it to that one."""
@@ -33,10 +35,12 @@ class Assigned:
     lost: bool = False
     taken: int = 0  # counted by the Kafka thread
     settled: int = 0  # counted by the Kafka thread
+    aside: int = 0  # counted by the loop
 
     @property
     def buffered(self) -> int:
-        return self.taken - self.settled
+        """Records in work. Those that rest aside do not count, up to a bound: they must not hold up others."""
+        return self.taken - self.settled - min(self.aside, ASIDE_MAX)
 
 
 @dataclass(eq=False, slots=True)

@@ -138,10 +138,15 @@ async def test_a_record_set_aside_lets_its_lane_go_on_and_comes_back() -> None:
         return Settled((one,))
 
     home = assigned()
+    home.taken = 2
     async with running(Recorder(handle)) as (lanes, feed):
         lanes.arrived([entry(1, "a", of=home), entry(2, "a", of=home)])
+        await until_soon(lambda: home.aside == 1, "it rests")
+        buffered = [home.buffered]  # a record that rests does not count: it must not hold up others
         await asyncio.to_thread(until, lambda: len(feed.settled) == 2, "both are through")
+        buffered.append(home.buffered)
     assert feed.offsets() == [2, 1]
+    assert buffered == [1, 2]
 
 
 async def test_records_settled_together_with_another_are_not_carried_out_again() -> None:
