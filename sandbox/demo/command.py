@@ -81,7 +81,8 @@ def _run(report: Path, folder: Path, stack: ExitStack, *, keep: bool) -> int:
     stack.callback(roles.stop)
     settings = load(KafkaSettings, environment.kafka_variables(places))
     parts = _parts()
-    outputs = Outputs(settings, parts[0].cast.began_s)
+    theirs = places.broker.kind == "external"
+    outputs = Outputs(settings, parts[0].cast.began_s if theirs else None)
     stack.callback(outputs.stop)
     scenario = Scenario(parts, places, Secrets(), roles, outputs, progress)
     return asyncio.run(_played(scenario, report, keep=keep))

@@ -3,7 +3,7 @@
 import threading
 from typing import Any
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from gridwire import dead_letters, kafka
 from gridwire.codec import Codec, CodecError, Registry
@@ -22,12 +22,17 @@ RECORDS_MAX = 1_000_000
 
 
 class Outputs:
-    """A thread with a read-committed consumer. `since_s`: epoch seconds; what is older is another run's."""
+    """A thread with a read-committed consumer.
 
-    def __init__(self, settings: KafkaSettings, since_s: float) -> None:
+    `since_s`: epoch seconds, what is older is another run's; None: this broker has had no other (the mock does not
+    look offsets up by time).
+    """
+
+    def __init__(self, settings: KafkaSettings, since_s: float | None) -> None:
         self._settings = settings
-        self._since_ms = round(since_s * 1000)
-        self._codec = Codec(Registry(settings.registry_url))
+        self._since_s = since_s
+        self._registry = Registry(settings.registry_url)
+        self._codec = Codec(self._registry)
         self._records: dict[str, list[Record]] = {name: [] for name in FOLLOWED}
         self._letters: list[DeadLetter] = []
         self._held = 0
@@ -39,12 +44,16 @@ class Outputs:
     def start(self) -> None:
         """The topics must exist. Raises KafkaException where the broker does not answer."""
         counts = kafka.partition_counts(self._settings)
-        wanted = [
-            TopicPartition(name, p, self._since_ms)
+        places = [
+            TopicPartition(name, p, OFFSET_BEGINNING)
             for name in (*FOLLOWED, *LETTERS)
             for p in range(counts.get(name, 0))
         ]
-        self._reader.assign(self._reader.offsets_for_times(wanted, timeout=kafka.ADMIN_TIMEOUT_S))
+        if self._since_s is not None:
+            for place in places:
+                place.offset = round(self._since_s * 1000)
+            places = self._reader.offsets_for_times(places, timeout=kafka.ADMIN_TIMEOUT_S)
+        self._reader.assign(places)
         self._thread.start()
 
     def stop(self) -> None:
@@ -52,6 +61,7 @@ class Outputs:
         if self._thread.is_alive():
             self._thread.join(STOP_S_MAX)
         self._reader.close()
+        self._registry.close()
 
     def records(self) -> dict[str, tuple[Record, ...]]:
         """Topic name → its records since the start, in each partition's order."""
