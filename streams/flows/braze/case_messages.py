@@ -22,7 +22,10 @@ QUIET_EVENTS = frozenset(
 
 
 class ToldThread(msgspec.Struct, frozen=True, kw_only=True):
-    """One thread as this customer knows it. `told`: the status last told; `pending`: what waits to be told."""
+    """One thread as this customer knows it. `told`: the status last told; `pending`: what waits to be told.
+
+    `assumed`: nobody told it, but the thread seemed to have been in this status before we listened.
+    """
 
     thread_id: str
     version: int = 0
@@ -31,6 +34,7 @@ class ToldThread(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[str, ...] = ()
     pending: CustomerCase | None = None
     changed_at: int = 0
+    assumed: bool = False
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -41,7 +45,7 @@ class Told(msgspec.Struct, frozen=True):
 
 def stale(case: CustomerCase, before: ToldThread | None) -> str:
     """Why the case is no news, or "": statuses move forward only, by the thread's version."""
-    if before is None or case.thread.version > before.version:
+    if before is None or case.thread.version > before.version or _belies(case, before):
         return ""
     if case.thread.version < before.version:
         return "older version"
@@ -59,12 +63,41 @@ def overheard(case: CustomerCase, before: ToldThread | None) -> ToldThread:
 
 def noted(case: CustomerCase, before: ToldThread | None) -> ToldThread:
     """The thread after this case: pending where the customer was not told this status last."""
+    if before is not None and _belies(case, before):
+        return _overtaken(case, before)
     after = overheard(case, before)
-    orders = tuple(dict.fromkeys((*after.orders, case.order_ref)))
+    orders = _with(after.orders, case.order_ref)
     if before is None and _is_quiet(case.thread):
-        return msgspec.structs.replace(after, orders=orders, told=case.thread.status)
+        status = case.thread.status
+        return msgspec.structs.replace(after, orders=orders, told=status, assumed=True)
     news = case.thread.status != after.told
-    return msgspec.structs.replace(after, orders=orders, pending=case if news else None)
+    assumed = after.assumed and not news
+    pending = case if news else None
+    return msgspec.structs.replace(after, orders=orders, pending=pending, assumed=assumed)
+
+
+def _belies(case: CustomerCase, before: ToldThread) -> bool:
+    """Whether the status that the customer seemed to know came about just now: webhooks overtake one another."""
+    as_assumed = before.assumed and before.told == before.status == case.thread.status
+    overtaken = case.thread.version < before.version
+    return as_assumed and overtaken and not _is_quiet(case.thread)
+
+
+def _overtaken(case: CustomerCase, before: ToldThread) -> ToldThread:
+    """The thread stays as it was seen last; its status is news after all."""
+    thread = msgspec.structs.replace(case.thread, version=before.version)
+    return msgspec.structs.replace(
+        before,
+        told="",
+        assumed=False,
+        orders=_with(before.orders, case.order_ref),
+        pending=msgspec.structs.replace(case, thread=thread),
+        changed_at=max(before.changed_at, _changed_at(case)),
+    )
+
+
+def _with(orders: tuple[str, ...], order_ref: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*orders, order_ref)))
 
 
 def settled(thread: ToldThread) -> ToldThread:
