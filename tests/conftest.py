@@ -13,6 +13,12 @@ OURS: tuple[local_kafka.Kind, ...] = ("docker", "java")
 FIX = "set KAFKA_BOOTSTRAP, start Docker, or install Java 17+ and Maven"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("gridwire")
+    group.addoption("--seeds", type=int, default=1, help="seeds of each test that breaks things")
+    group.addoption("--seed", type=int, help="only this seed of each test that breaks things")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Who asks for a real Kafka is marked so: `-m 'not kafka'` leaves them out."""
     for item in items:

@@ -4,8 +4,6 @@ import os
 import signal
 import socket
 import sys
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from gridwire.records import Record
 from gridwire.settings import KafkaSettings
 from gridwire.topics import Topic
 from sandbox.child import Child, spawn
+from sandbox.demo.calls import CallError, call
 from tests.waiting import until
 
 R = TypeVar("R", bound=Record)
@@ -74,11 +73,8 @@ class Role:
 
     def ready(self) -> bool:
         try:
-            with urllib.request.urlopen(
-                f"http://127.0.0.1:{self.port}/readyz", timeout=2
-            ) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+            return call("GET", f"http://127.0.0.1:{self.port}/readyz", timeout_s=2).status == 200
+        except CallError:
             return False
 
     def wait_ready(self) -> None:
