@@ -164,7 +164,7 @@ def settings_page() -> str:
 
 
 def _variables(cls: type[msgspec.Struct], title: str = "", level: int = 2) -> str:
-    said = (cls.__doc__ or "").strip()
+    said = python_inspect.cleandoc(cls.__doc__ or "")
     rows = (_variable(setting) for setting in declared(cls))
     heading = f"{'#' * level} {title or cls.__name__.removesuffix('Settings')}"
     return "\n\n".join(

@@ -243,3 +243,13 @@ def test_a_command_that_is_there_passes(line: str) -> None:
 def test_a_readme_without_its_marks_is_refused_with_the_fix() -> None:
     with pytest.raises(docs.BlockError, match="put them where the flows go"):
         docs.with_block("# gridwire\n", "| flow |")
+
+
+def test_what_is_out_of_date_is_named_and_written_anew(tmp_path: Path) -> None:
+    stale = text_of("README.md").replace(FLOWS[0].id, "no.flow")
+    (tmp_path / "README.md").write_text(stale, encoding="utf-8")
+    (tmp_path / "docs").mkdir()
+    found = docs.outdated(tmp_path)
+    assert set(found) == {"README.md", *docs.PAGES}
+    for name, text in found.items():
+        assert text == text_of(name)
