@@ -120,16 +120,17 @@ def progressed(all_topics: Topics, share: float) -> None:
     until(lambda: all_topics.count(name) >= share * EVENTS, f"{share:.0%} are written", SETTLE_S)
 
 
-@pytest.mark.parametrize("seed", [1])
 def test_killed_again_and_again_it_loses_and_repeats_nothing(
     world: tuple[KafkaSettings, Topics], tmp_path: Path, seed: int
 ) -> None:
     settings, all_topics = world
     rng = random.Random(seed)
+    shares = sorted(rng.uniform(0.02, 0.7) for _ in range(3))
+    print(f"seed {seed}: killed at {', '.join(f'{share:.0%}' for share in shares)} of the output")
     ids = begin(world, seed)
     role = Role("streams", tmp_path, environ(settings))
     with running(role):
-        for share in sorted(rng.uniform(0.02, 0.7) for _ in range(3)):
+        for share in shares:
             progressed(all_topics, share)
             role.kill()
             role.start()
@@ -137,31 +138,36 @@ def test_killed_again_and_again_it_loses_and_repeats_nothing(
 
 
 def test_two_workers_of_which_one_freezes_past_its_session_lose_and_repeat_nothing(
-    world: tuple[KafkaSettings, Topics], tmp_path: Path
+    world: tuple[KafkaSettings, Topics], tmp_path: Path, seed: int
 ) -> None:
     settings, all_topics = world
-    ids = begin(world, 2)
+    rng = random.Random(f"zombie-{seed}")
+    frozen_at, woken_at = rng.uniform(0.02, 0.3), rng.uniform(0.4, 0.8)
+    print(f"seed {seed}: frozen at {frozen_at:.0%}, woken at {woken_at:.0%} of the output")
+    ids = begin(world, seed)
     zombie = Role("streams", tmp_path, environ(settings, slot=0))
     other = Role("streams", tmp_path / "other", environ(settings, slot=1))
     (tmp_path / "other").mkdir()
     with running(zombie):
-        progressed(all_topics, 0.05)
+        progressed(all_topics, frozen_at)
         zombie.signal(signal.SIGSTOP)
         other.start()
-        progressed(all_topics, 0.5)
+        progressed(all_topics, woken_at)
         zombie.signal(signal.SIGCONT)
         check(all_topics, ids)
         other.stop()
 
 
 def test_a_broker_that_restarts_under_load_costs_nothing(
-    world: tuple[KafkaSettings, Topics], own_kafka: RunningBroker, tmp_path: Path
+    world: tuple[KafkaSettings, Topics], own_kafka: RunningBroker, tmp_path: Path, seed: int
 ) -> None:
     settings, all_topics = world
-    ids = begin(world, 3)
+    at = random.Random(f"broker-{seed}").uniform(0.05, 0.6)
+    print(f"seed {seed}: the broker is killed at {at:.0%} of the output")
+    ids = begin(world, seed)
     role = Role("streams", tmp_path, environ(settings))
     with running(role):
-        progressed(all_topics, 0.1)
+        progressed(all_topics, at)
         own_kafka.kill()
         own_kafka.restart()
         check(all_topics, ids)
