@@ -219,30 +219,18 @@ def test_a_thread_first_seen_through_a_comment_tells_only_what_follows() -> None
     assert told(driver) == [("trigger", "order-exception-resolved")]
 
 
-def test_a_new_thread_whose_comment_overtakes_it_is_told_once() -> None:
+@pytest.mark.parametrize(("then", "campaign"), [("open", "open"), ("in_progress", "in-progress")])
+def test_a_new_thread_whose_comment_overtakes_it_is_told_once(then: str, campaign: str) -> None:
     driver = driven()
-    moved(driver, "open", first_version=2, event_type="thread.comment_added")
-    driver.advance(minutes=2)
-    assert told(driver) == []
-    moved(driver, "open", first_version=1)
-    driver.advance(minutes=2)
-    assert told(driver) == [("trigger", "order-exception-open")]
-    moved(driver, "open", first_version=1, event_id="again")
-    moved(driver, "open", first_version=3, event_type="thread.comment_added")
-    driver.advance(minutes=2)
-    assert told(driver) == []
-
-
-def test_a_thread_that_moved_on_before_its_overtaken_beginning_came_is_told_no_older_status() -> (
-    None
-):
-    driver = driven()
-    moved(driver, "open", first_version=2, event_type="thread.comment_added")
-    moved(driver, "in_progress", first_version=3)
-    driver.advance(minutes=2)
-    moved(driver, "open", first_version=1)
-    driver.advance(minutes=2)
-    assert told(driver) == [("trigger", "order-exception-in-progress")]
+    for status, version, event_type in (
+        ("open", 2, "thread.comment_added"),
+        (then, 3, "thread.status_changed" if then != "open" else "thread.comment_added"),
+        ("open", 1, "thread.created"),
+        ("open", 1, "thread.created"),
+    ):
+        moved(driver, status, first_version=version, event_type=event_type)
+        driver.advance(minutes=2)
+    assert told(driver) == [("trigger", f"order-exception-{campaign}")]
 
 
 def test_an_internal_status_tells_nothing_and_does_not_stop_what_waits() -> None:
