@@ -26,6 +26,7 @@ STOP_S_MAX = 20.0
 SAID_LINES_MAX = 25
 STREAMS_BROKEN = "tests/chaos/test_streams_broken.py"
 HYPOTHESIS = "--hypothesis-seed"
+UNKNOWN = "outcome_unknown"  # a property that tests record
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,26 @@ PROOFS = (
 
 @dataclass(slots=True)
 class Result:
-    """What became of a proof. `failing`: seed → why, in the order of the runs."""
+    """What became of a proof. `failing`: seed → why, in the order of the runs.
+
+    `outcome_unknown`: commands that may not be repeated and of which nobody knows whether they had their effect:
+    what at-most-once costs. None where a proof has no such commands.
+    """
 
     proof: str
     seeds: int = 0
     seconds: float = 0.0
     failing: dict[int, str] = field(default_factory=dict)
+    outcome_unknown: int | None = None
+
+    def add(self, seed: int, run: "Run", seconds: float) -> None:
+        """One more seed."""
+        self.seeds += 1
+        self.seconds += seconds
+        if run.fault:
+            self.failing[seed] = run.fault
+        if run.outcome_unknown is not None:
+            self.outcome_unknown = (self.outcome_unknown or 0) + run.outcome_unknown
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -100,22 +115,31 @@ class Result:
             "failures": len(self.failing),
             "failing_seed": next(iter(self.failing), None),
             "failing_seeds": list(self.failing),
+            "outcome_unknown": self.outcome_unknown,
             "seconds": round(self.seconds, 1),
         }
 
 
-def run_seed(proof: Proof, seed: int) -> str:
-    """Why the proof fails for this seed, or ""."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One seed of one proof. `fault`: why it fails, or ""."""
+
+    fault: str
+    outcome_unknown: int | None = None
+
+
+def run_seed(proof: Proof, seed: int) -> Run:
+    """Runs the tests of a proof with a seed; says what they said where they fail."""
     with tempfile.TemporaryDirectory(prefix="proof-") as folder:
         report, log = Path(folder) / "report.xml", Path(folder) / "log"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         command += [proof.chosen(seed), f"{proof.option}={seed}"]
         command += [f"--junit-xml={report}", f"--basetemp={folder}/tmp"]
         status = _bounded(command, log)
-        fault = _fault(report, status)
-        if fault:
+        run = _judged(report, status)
+        if run.fault:
             print("\n".join(log.read_text(errors="replace").splitlines()[-SAID_LINES_MAX:]))
-        return fault
+        return run
 
 
 def _bounded(command: list[str], log: Path) -> int | None:
@@ -143,16 +167,19 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _fault(report: Path, status: int | None) -> str:
+def _judged(report: Path, status: int | None) -> Run:
     if status is None:
-        return f"not done within {SEED_S_MAX:.0f} s"
+        return Run(f"not done within {SEED_S_MAX:.0f} s")
     if not report.exists():
-        return f"pytest ended with {status} and no report"
-    suites = list(ET.parse(report).getroot().iter("testsuite"))
+        return Run(f"pytest ended with {status} and no report")
+    root = ET.parse(report).getroot()
+    suites = list(root.iter("testsuite"))
     tests, skipped = (sum(int(s.get(name, "0")) for s in suites) for name in ("tests", "skipped"))
+    told = [p.get("value", "0") for p in root.iter("property") if p.get("name") == UNKNOWN]
+    fault = "" if status == 0 else f"pytest ended with {status}"
     if not tests or skipped:
-        return f"{skipped} of {tests} tests skipped: nothing is proven"
-    return "" if status == 0 else f"pytest ended with {status}"
+        fault = f"{skipped} of {tests} tests skipped: nothing is proven"
+    return Run(fault, sum(map(int, told)) if told else None)
 
 
 def prove(seeds: Sequence[int], proofs: Sequence[Proof]) -> list[Result]:
@@ -161,12 +188,9 @@ def prove(seeds: Sequence[int], proofs: Sequence[Proof]) -> list[Result]:
     for seed in seeds:
         for proof, result in zip(proofs, results, strict=True):
             began_s = time.monotonic()
-            fault = run_seed(proof, seed)
-            result.seconds += time.monotonic() - began_s
-            result.seeds += 1
-            if fault:
-                result.failing[seed] = fault
-            told = f"FAILED: {fault}" if fault else "ok"
+            run = run_seed(proof, seed)
+            result.add(seed, run, time.monotonic() - began_s)
+            told = f"FAILED: {run.fault}" if run.fault else "ok"
             print(f"seed {seed}  {proof.name}: {told}", flush=True)
             write(results)
     return results
@@ -185,11 +209,15 @@ def write(results: Sequence[Result]) -> None:
 
 def table(results: Sequence[Result]) -> str:
     """The results as a Markdown table."""
-    lines = ["| proof | seeds | failures | failing seed | s per seed |", "|---|--:|--:|---|--:|"]
+    lines = [
+        "| proof | seeds | failures | failing seed | outcome unknown | s per seed |",
+        "|---|--:|--:|---|--:|--:|",
+    ]
     for result in results:
         first = next(iter(result.failing), "")
         each_s = result.seconds / max(1, result.seeds)
-        row = (result.proof, result.seeds, len(result.failing), first, f"{each_s:.0f}")
+        lost = "" if result.outcome_unknown is None else result.outcome_unknown
+        row = (result.proof, result.seeds, len(result.failing), first, lost, f"{each_s:.0f}")
         lines.append(f"| {' | '.join(str(cell) for cell in row)} |")
     return "\n".join(lines)
 
