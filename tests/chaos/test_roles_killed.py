@@ -151,7 +151,7 @@ async def played(scene: Scene, name: str, kills: list[float]) -> Account:
 
 @pytest.mark.parametrize("name", ROLES)
 def test_a_role_killed_under_load_loses_and_repeats_nothing(
-    scene: Scene, name: str, seed: int, record_property: Callable[[str, object], None]
+    scene: Scene, name: str, seed: int, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     dice = random.Random(f"{name}-{seed}")
     kills = [dice.uniform(*between) for between in KILLS]
@@ -159,5 +159,5 @@ def test_a_role_killed_under_load_loses_and_repeats_nothing(
     found = asyncio.run(played(scene, name, kills))
     lost = unknown(found)
     print(f"outcome unknown: {len(lost)}, {[(one.operation, one.lane) for one in lost]}")
-    record_property("outcome_unknown", len(lost))
+    record_testsuite_property("outcome_unknown", len(lost))
     assert wrong(found) == []
