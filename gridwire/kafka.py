@@ -4,7 +4,8 @@ Every producer partitions with murmur2 (Java's default), or nothing that another
 """
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -14,8 +15,9 @@ from gridwire.settings import KafkaSettings
 from gridwire.topics import DEAD_LETTERS, TOPICS, DeadLetters, Topic
 
 ADMIN_TIMEOUT_S = 30.0
-END_OFFSET_TRIES_MAX = 20
-END_OFFSET_PAUSE_S = 0.5
+ASK_TRIES_MAX = 20
+ASK_PAUSE_S = 0.5
+T = TypeVar("T")
 TRANSACTION_TIMEOUT_MS = (
     10_000  # a killed worker holds read-committed readers up no longer than this
 )
@@ -107,7 +109,7 @@ def reader(settings: KafkaSettings, isolation: str = "read_committed") -> Consum
 def end_offsets(settings: KafkaSettings, topic: str, partitions: list[int]) -> dict[int, int]:
     """Read-uncommitted end offsets: what a restore must reach, open transactions included.
 
-    Raises KafkaException where the broker does not say them within END_OFFSET_TRIES_MAX tries.
+    Raises KafkaException where the broker does not say them within ASK_TRIES_MAX tries.
     """
     client = reader(settings, "read_uncommitted")
     try:
@@ -117,14 +119,21 @@ def end_offsets(settings: KafkaSettings, topic: str, partitions: list[int]) -> d
 
 
 def _end_offset(client: Consumer, partition: TopicPartition) -> int:
-    """While a broker restarts its leaders are elsewhere, or nowhere, for a moment."""
-    for left in reversed(range(END_OFFSET_TRIES_MAX)):
+    return patiently(lambda: client.get_watermark_offsets(partition, timeout=ADMIN_TIMEOUT_S))[1]
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """Asks a broker again while leaders are elsewhere, or nowhere, for a moment: after a restart or a creation.
+
+    Raises KafkaException after ASK_TRIES_MAX tries.
+    """
+    for left in reversed(range(ASK_TRIES_MAX)):
         try:
-            return client.get_watermark_offsets(partition, timeout=ADMIN_TIMEOUT_S)[1]
+            return ask()
         except KafkaException:
             if left == 0:
                 raise
-            time.sleep(END_OFFSET_PAUSE_S)
+            time.sleep(ASK_PAUSE_S)
     raise AssertionError("unreachable: the last try returns or raises")
 
 

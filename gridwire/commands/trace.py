@@ -100,13 +100,17 @@ def _from(
     declared = [t.name for t in TOPICS] + [t.name for t in DEAD_LETTERS]
     names = [name for name in declared if name in counts]
     wanted = [TopicPartition(name, p, since_ms) for name in names for p in range(counts[name])]
+    starts = kafka.patiently(
+        lambda: reader.offsets_for_times(wanted, timeout=kafka.ADMIN_TIMEOUT_S)
+    )
+    # -1: nothing since then. Where that is so everywhere, the broker cannot look up times (librdkafka's mock).
+    no_times = all(start.offset < 0 for start in starts)
     found = []
-    for partition in reader.offsets_for_times(wanted, timeout=kafka.ADMIN_TIMEOUT_S):
-        _, end = reader.get_watermark_offsets(partition, timeout=kafka.ADMIN_TIMEOUT_S)
-        if 0 <= partition.offset < end:
-            found.append(
-                (TopicPartition(partition.topic, partition.partition, partition.offset), end)
-            )
+    for start in starts:
+        _, end = reader.get_watermark_offsets(start, timeout=kafka.ADMIN_TIMEOUT_S)
+        offset = 0 if no_times else start.offset
+        if 0 <= offset < end:
+            found.append((TopicPartition(start.topic, start.partition, offset), end))
     return found
 
 

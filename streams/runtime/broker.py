@@ -186,7 +186,13 @@ class Broker:
         """Writes into the open transaction (opens one). Raises AbortedError, FatalError."""
         try:
             self._begin()
-            for batch in batches:
+            # Without a transaction the state must not be ahead of the outputs: an id remembered as seen whose
+            # output was never written would be lost for good.
+            for batch in (b for b in batches if b.partition is None):
+                self._produce_batch(batch)
+            if not self.exactly_once:
+                self._flush()
+            for batch in (b for b in batches if b.partition is not None):
                 self._produce_batch(batch)
             for single in singles:
                 self._produce_single(single)
@@ -282,11 +288,14 @@ class Broker:
                 return
 
     def _commit_flushed(self, offsets: list[TopicPartition]) -> None:
+        self._flush()
+        if offsets:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+
+    def _flush(self) -> None:
         if self._producer.flush(COMMIT_TIMEOUT_S) or self._failed:
             self._failed = 0
             raise AbortedError("not everything was delivered")
-        if offsets:
-            self._consumer.commit(offsets=offsets, asynchronous=False)
 
     def _classified(self, error: KafkaException) -> Exception:
         cause: KafkaError = error.args[0]

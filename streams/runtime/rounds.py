@@ -30,6 +30,14 @@ log = logging.getLogger(__name__)
 REFERENCE_UPDATES_MAX = 10_000  # per round
 
 
+DEFAULT_GROUP = "streams"
+
+
+def changelog(group: str, store: str) -> str:
+    """The changelog topic of a store. Worker groups share no state: all but the default one put their name first."""
+    return store if group == DEFAULT_GROUP else f"{group}.{store}"
+
+
 @dataclass(slots=True)
 class Batch:
     """The messages of one topic partition in one round. `done` is called by the agent that handled it."""
@@ -125,13 +133,15 @@ class Rounds:
             self.tasks[partition] = Task(
                 self.plan, partition, self._codec, self.references, self._limits
             )
-        restore(self._settings, self.plan.stores, new, self._restored_row)
+        stores = {changelog(self._group, store): store for store in self.plan.stores}
+
+        def apply(name: str, partition: int, key: str, value: bytes | None) -> None:
+            self.tasks[partition].state.stores[stores[name]].restore(key, value)
+
+        restore(self._settings, list(stores), new, apply)
         for partition in new:
             self.tasks[partition].restored()
         metrics.RESTORE_DURATION.labels("all").set(time.monotonic() - started)
-
-    def _restored_row(self, store: str, partition: int, key: str, value: bytes | None) -> None:
-        self.tasks[partition].state.stores[store].restore(key, value)
 
     def revoked(self, partitions: Sequence[TP], event: str) -> None:
         """Forgets partitions; what was theirs is committed or aborted already."""
@@ -252,7 +262,11 @@ class Rounds:
             for out in outbox.outs:
                 outputs.setdefault(out.topic, []).append({"value": out.value, "key": out.key})
             changelogs.extend(
-                Write(store, [{"value": rows[key], "key": key} for key in rows], task.partition)
+                Write(
+                    changelog(self._group, store),
+                    [{"value": rows[key], "key": key} for key in rows],
+                    task.partition,
+                )
                 for store, rows in changed.items()
             )
             singles.extend(single for dead in outbox.dead for single in _letters(dead))

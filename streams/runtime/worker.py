@@ -20,7 +20,7 @@ from streams.engine.plan import Plan, plan
 from streams.engine.settle import Limits
 from streams.flow import Flow
 from streams.runtime.broker import TP, FatalError
-from streams.runtime.rounds import Pending, Rounds
+from streams.runtime.rounds import Pending, Rounds, changelog
 from streams.runtime.settings import StreamsSettings
 from streams.runtime.transport import BATCH_CODEC, Transport
 
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 STALL_S_MAX = 120.0
 STOP_S_MAX = 30.0
+UNREADABLE = ("", "")  # dead letters of no leg: bytes that are no record
 # A round makes some hundred thousand objects and hardly a cycle, beside tables of a million: Python's own thresholds
 # (700 objects) would have the collector take a fifth of the time.
 GC_THRESHOLDS = (50_000, 20, 50)
@@ -71,6 +72,8 @@ class Context:
         for (flow, leg, what, _), count in pending.counts.items():
             if what in ("processed", "kept") and count and (flow, leg) not in dead:
                 self._dead_in_a_row.pop((flow, leg), None)
+            if what == "in" and count and UNREADABLE not in dead:
+                self._dead_in_a_row.pop(UNREADABLE, None)
         for key, count in dead.items():
             run = self._dead_in_a_row[key] = self._dead_in_a_row.get(key, 0) + count
             if run >= self.streams.dead_letters_in_a_row_max:
@@ -104,18 +107,17 @@ class Context:
 
 
 def selected(flows: Sequence[Flow[Any]], wanted: tuple[str, ...]) -> tuple[Flow[Any], ...]:
-    """The flows to run here. Raises ValueError naming an unknown id."""
+    """The flows to run here; feeds always run, each group keeps tables of its own. Raises ValueError on unknown ids."""
     unknown = set(wanted) - {flow.id for flow in flows}
     if unknown:
         known = ", ".join(flow.id for flow in flows)
         raise ValueError(f"GRIDWIRE_FLOWS names {', '.join(sorted(unknown))}: known are {known}")
-    return tuple(flow for flow in flows if not wanted or flow.id in wanted)
+    return tuple(f for f in flows if not wanted or f.id in wanted or f.id.startswith("feed."))
 
 
-def check_partitions(settings: KafkaSettings, plan_: Plan) -> None:
+def check_partitions(settings: KafkaSettings, wanted: Sequence[str]) -> None:
     """Joined topics and changelogs must have equally many partitions. Raises FatalError naming those that differ."""
     present = kafka.partition_counts(settings)
-    wanted = [*plan_.by_topic, *plan_.stores]
     wrong = [
         f"{name} has {present[name]}"
         for name in wanted
@@ -172,12 +174,13 @@ async def run_streams(
 ) -> None:
     """Runs `flows` until `stop` is set. Raises FatalError, or what ended the round loop."""
     gc.set_threshold(*GC_THRESHOLDS)
-    plan_ = plan(flows, flow_settings)
+    plan_ = plan(selected(flows, streams.flows), flow_settings)
+    changelogs = [changelog(streams.worker_group, store) for store in plan_.stores]
     try:
-        kafka.create_topics(settings, list(plan_.stores))
+        kafka.create_topics(settings, changelogs)
     except KafkaException as error:
         log.warning("topics not created", extra={"reason": error.args[0].name()})
-    check_partitions(settings, plan_)
+    check_partitions(settings, [*plan_.by_topic, *changelogs])
     context = Context(settings, streams, plan_)
     health = Health()
     health.live("rounds", context.stalled)

@@ -1,4 +1,4 @@
-"""Engagement in Braze → partners see demand for their products in Trading Grid; data teams see every event."""
+"""Engagement in Braze → partners see demand for their products in Trading Grid; data teams see every genuine event."""
 
 from collections.abc import Mapping
 
