@@ -124,6 +124,7 @@ SLOW = (
     ("trading-grid", "POST", "/api/active-community/v1/threads"),
     ("bigcommerce", "PUT", "/stores/sandbox/v3/inventory"),
 )
+SLOWNESS = {"probability": 0.4, "delay_s": 0.4}
 
 
 async def prepare(places: Places, known: Secrets, seed: int) -> None:
@@ -133,8 +134,7 @@ async def prepare(places: Places, known: Secrets, seed: int) -> None:
         await asked("POST", f"{control}/{platform}/configure", given)
     for platform, method, path in SLOW:
         slow = {"match": {"method": method, "path_prefix": path}, "action": "slow"}
-        often = {"probability": 0.4, "delay_s": 0.4, "seed": seed}
-        await asked("POST", f"{control}/{platform}/faults", slow | often)
+        await asked("POST", f"{control}/{platform}/faults", slow | SLOWNESS | {"seed": seed})
 
 
 async def connect(places: Places, known: Secrets) -> None:
