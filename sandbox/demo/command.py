@@ -55,6 +55,7 @@ def run(report: Path, *, keep: bool) -> int:
     if lock is None:
         print(f"another demo runs in {folder}: wait for it, or name another report with --json")
         return FAILED
+    report.unlink(missing_ok=True)  # an old one must not pass for this run's
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # it, too, ends in good order
     try:
         with ExitStack() as stack:

@@ -1,5 +1,6 @@
 """How the demo speaks while it runs: one refreshed table on a terminal, plain lines elsewhere."""
 
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ MARKS: dict[State, str] = {
     "done": "✓",
     "failed": "✗",
 }
-UNMET_CHARS_MAX = 70
+ROOM_LINES = 3  # of a terminal, beside the rows: the head of the table and what follows
 LINE_EVERY_S = 5.0
 UP_AND_CLEAR = "\x1b[{lines}F\x1b[J"
 
@@ -55,7 +56,7 @@ class Progress:
         """The stories as they stand; on a terminal in the place of the last time."""
         if self._live:
             self._erase()
-            lines = table(rows)
+            lines = table(rows, *shutil.get_terminal_size())
             print("\n".join(lines), file=self._out, flush=True)
             self._drawn = len(lines)
             return
@@ -79,12 +80,18 @@ class Progress:
             self._drawn = 0
 
 
-def table(rows: Sequence[Row]) -> list[str]:
-    """The lines of the live table."""
-    width = max((len(row.name) for row in rows), default=0)
+def table(rows: Sequence[Row], columns: int, height: int) -> list[str]:
+    """The lines of the live table, cut to a terminal: where not all fit, those that are not done."""
+    shown = list(rows)
+    if len(shown) + ROOM_LINES > height:
+        shown = [row for row in rows if row.state != "done"][: max(1, height - ROOM_LINES - 1)]
+    width = max((len(row.name) for row in shown), default=0)
     lines = [f"  {'':{width}}  {'in':>7} {'emitted':>8} {'delivered':>9}"]
-    for row in rows:
+    for row in shown:
         figures = f"{row.came_in:>7} {row.emitted:>8} {row.delivered:>9}"
-        unmet = f"  {row.unmet[0][:UNMET_CHARS_MAX]}" if row.unmet else ""
+        unmet = f"  {row.unmet[0]}" if row.unmet else ""
         lines.append(f"{MARKS[row.state]} {row.name:{width}}  {figures}{unmet}")
-    return lines
+    if len(shown) < len(rows):
+        done = sum(row.state == "done" for row in rows)
+        lines.append(f"{MARKS['done']} {done} of {len(rows)} are done")
+    return [line[: columns - 1] for line in lines]

@@ -131,7 +131,7 @@ class Scenario:
     def judge(self, world: World) -> None:
         """Asks every story what is still unmet. One that could not be played is not asked any more."""
         for part in self.parts:
-            unmet = part.story.expect(as_seen_by(world, part.cast))
+            unmet = _unmet(part, world)
             part.unmet = (part.failed, *unmet) if part.failed else tuple(unmet)
             if part.state in ("checking", "done"):
                 part.state = "checking" if part.unmet else "done"
@@ -191,6 +191,14 @@ class Scenario:
             if quiet >= SETTLED_LOOKS:
                 return world, ""
         return world, under_way(world) or "figures keep changing"
+
+
+def _unmet(part: Part, world: World) -> list[str]:
+    """What the story says is missing; a story that stumbles over what is not there yet says so."""
+    try:
+        return part.story.expect(as_seen_by(world, part.cast))
+    except BROKEN_STORY as error:
+        return [f"cannot be told yet: {type(error).__name__}: {error}"]
 
 
 def under_way(world: World) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox.demo.calls import asked, call
@@ -68,14 +68,7 @@ class Watch:
 
 def as_seen_by(world: World, cast: Cast) -> World:
     """The same world with a story's own names."""
-    return World(
-        cast,
-        world.exactly_once,
-        world.platforms,
-        world.records,
-        world.dead_letters,
-        world.figures,
-    )
+    return replace(world, cast=cast)
 
 
 @dataclass(frozen=True, slots=True)

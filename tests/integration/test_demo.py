@@ -99,13 +99,16 @@ def test_a_role_that_ends_fails_the_demo_with_what_it_said_last(tmp_path: Path) 
 @linux
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_stops_everything_that_it_started(tmp_path: Path, number: int) -> None:
-    with under_way(whole(tmp_path / "demo.json"), environ(tmp_path), tmp_path) as demo:
+    report = tmp_path / "demo.json"
+    report.write_text('{"ok": true}')  # of an earlier run
+    with under_way(whole(report), environ(tmp_path), tmp_path) as demo:
         demo.wait_for(BEGUN)
         started = children(demo.process.pid)
         assert len(started) == 6  # Kafka, registry, sandbox, three roles
         demo.process.send_signal(number)
         assert demo.ended() == 130
         assert not any(runs(pid) for pid in started)
+        assert not report.exists()
 
 
 @linux

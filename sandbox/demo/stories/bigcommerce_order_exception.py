@@ -149,6 +149,10 @@ def expect(world: World) -> list[str]:
         "Also: customer message." in _said(world, UNPAID, "internal"),
         "the unpaid order's thread names the customer's message as a second reason",
     )
+    sources = [
+        one["source_ref"] for one in world.rows("trading-grid", "comments") if one.get("source_ref")
+    ]
+    unmet.unless(len(sources) == len(set(sources)), "no comment is written twice")
     mine = [one for one in world.rows("trading-grid", "threads") if _is_mine(cast, one)]
     unmet.unless(len(mine) == 5, f"the five matters have one thread each, not {len(mine)} in all")
     unmet.unless(GUEST not in repr(mine), "no thread says who the customer is")

@@ -4,6 +4,8 @@ import io
 import json
 from pathlib import Path
 
+import pytest
+
 from sandbox.demo.progress import Progress, Row, State, table
 from sandbox.demo.report import COLUMNS, FlowOutcome, Report
 from tests.unit.sandbox.demo.worlds import FLOW, MOCK, REAL
@@ -85,7 +87,18 @@ def test_on_a_terminal_the_table_is_drawn_in_its_own_place() -> None:
     progress.show([row("playing")])
     progress.show([row("done")])
     assert out.getvalue().count("\x1b[2F\x1b[J") == 1
-    assert out.getvalue().endswith("\n".join(table([row("done")])) + "\n")
+    assert out.getvalue().endswith("\n".join(table([row("done")], 80, 24)) + "\n")
+
+
+@pytest.mark.parametrize("height", [6, 10, 24, 60])
+def test_the_table_of_all_flows_fits_the_terminal_and_shows_what_is_not_done(height: int) -> None:
+    rows = [Row(f"platform.flow-{n}", "done", (), n, n, n) for n in range(36)]
+    rows.insert(20, row("checking", "a sentence that is longer than the terminal is wide " * 3))
+    lines = table(rows, 80, height)
+    assert len(lines) < height
+    assert all(len(line) < 80 for line in lines)
+    assert sum(FLOW in line for line in lines) == 1
+    assert ("36 of 37 are done" in lines[-1]) == (height < 40)
 
 
 def test_on_a_terminal_a_line_that_stays_takes_the_tables_place() -> None:
