@@ -25,6 +25,7 @@ UNKNOWN_IDS_MAX = (
     1_000  # ids that the registry does not know are remembered, so that poison costs one look-up
 )
 REGISTRY_TIMEOUT_S = 10
+REFUSED = frozenset({400, 401, 403, 409, 422})  # asking again would not help
 
 
 class CodecError(Exception):
@@ -66,9 +67,23 @@ class Registry:
         self._client.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
     def register(self, subject: str, schema: str) -> int:
-        """Registers a schema (or finds it); returns its id. Raises SchemaRegistryError where it is not compatible."""
-        self._ids[subject] = self._client.register_schema(subject, Schema(schema, "AVRO"))
-        return self._ids[subject]
+        """Registers a schema (or finds it); returns its id. Raises SchemaRegistryError where it is refused
+        (not compatible, not valid, not allowed), RegistryUnavailableError where nobody answers.
+        """
+        try:
+            found = self._client.register_schema(subject, Schema(schema, "AVRO"))
+        except SchemaRegistryError as error:
+            if error.http_status_code in REFUSED:
+                raise
+            raise RegistryUnavailableError(
+                f"schema registry answered {error.http_status_code}"
+            ) from error
+        except Exception as error:  # the client lets its HTTP library's errors through
+            raise RegistryUnavailableError(
+                f"schema registry does not answer ({type(error).__name__})"
+            ) from error
+        self._ids[subject] = found
+        return found
 
     def id_of(self, subject: str, schema: str) -> int:
         """The id under which a schema is registered; registers it on first use."""
@@ -136,8 +151,10 @@ class TopicCodec(Generic[R]):
         try:
             fastavro.schemaless_writer(out, self._schema, plain(record))
         except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+            # Not the error's text: it quotes the value.
             raise CodecError(
-                "record does not fit its schema", f"{self.topic.record.__name__}: {error}"
+                "record does not fit its schema",
+                f"{self.topic.record.__name__}: {type(error).__name__}",
             ) from error
         return out.getvalue()
 

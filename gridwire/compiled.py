@@ -22,6 +22,7 @@ HEADER_BYTES = 5
 SMALL = 8_192  # numbers below have their bytes at hand
 SYMBOLS_MAX = 64  # the index of a symbol is one byte
 LONG_BITS = 64
+LONG_BYTES_MAX = 10
 SIX_BYTES_MIN, SIX_BYTES_END = (
     1 << 34,
     1 << 41,
@@ -35,8 +36,22 @@ class UnfitError(Exception):
 
 
 # ---- numbers -----------------------------------------------------------------------------------------------------
+_four_pairs, _pack_pairs = Struct("<HHHH").unpack_from, Struct("<HHHH").pack
+# Two bytes as a little-endian number → their 14 bits, without those that say whether another byte follows ...
+_PAIRS = tuple(pair & 0x7F | (pair >> 8 & 0x7F) << 7 for pair in range(1 << 16))
+# ... and back, where one does.
+_FULL_PAIRS = tuple(bits & 0x7F | bits >> 7 << 8 | 0x8080 for bits in range(1 << 14))
+
+
 def _zigzag(number: int) -> bytes:
     number = (number << 1) ^ (number >> (LONG_BITS - 1))
+    if number >> 56:  # eight bytes that are all followed by another, and one or two more
+        one, two = _FULL_PAIRS[number & 0x3FFF], _FULL_PAIRS[number >> 14 & 0x3FFF]
+        three, four = _FULL_PAIRS[number >> 28 & 0x3FFF], _FULL_PAIRS[number >> 42 & 0x3FFF]
+        top = number >> 56
+        return _pack_pairs(one, two, three, four) + (
+            bytes((top,)) if top < 0x80 else bytes((top & 0x7F | 0x80, top >> 7))
+        )
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -47,9 +62,6 @@ def _zigzag(number: int) -> bytes:
 
 NUMBERS = tuple(_zigzag(number) for number in range(SMALL))
 _six_bytes = lru_cache(SIX_BYTES_KEPT)(_zigzag)  # records of one time carry few different ones
-_three_pairs = Struct("<HHH").unpack_from
-# Two bytes as a little-endian number, without the bits that say whether another byte follows.
-_PAIRS = tuple(pair & 0x7F | (pair >> 8 & 0x7F) << 7 for pair in range(1 << 16))
 
 
 def long(number: int) -> bytes:
@@ -70,11 +82,15 @@ def integer(number: int) -> bytes:
 
 def read_long(data: bytes, at: int) -> tuple[int, int]:
     """The number that begins at `at`, and where it ends. Raises UnfitError, IndexError."""
-    if len(data) - at >= 6:
-        one, two, three = _three_pairs(data, at)
-        if one & two & 0x8080 == 0x8080 and three & 0x8080 == 0x80:  # six bytes: a time
-            number = _PAIRS[one] | _PAIRS[two] << 14 | _PAIRS[three] << 28
-            return (number >> 1) ^ -(number & 1), at + 6
+    if len(data) - at >= LONG_BYTES_MAX:
+        one, two, three, four = _four_pairs(data, at)
+        if one & two & 0x8080 == 0x8080:
+            if three & 0x8080 == 0x80:  # six bytes: a time
+                number = _PAIRS[one] | _PAIRS[two] << 14 | _PAIRS[three] << 28
+                return (number >> 1) ^ -(number & 1), at + 6
+            if three & four & 0x8080 == 0x8080:  # nine or ten: a hash
+                low = _PAIRS[one] | _PAIRS[two] << 14 | _PAIRS[three] << 28 | _PAIRS[four] << 42
+                return _read_top(data, at + 8, low)
     number = shift = 0
     while True:
         byte = data[at]
@@ -85,6 +101,19 @@ def read_long(data: bytes, at: int) -> tuple[int, int]:
         shift += 7
     if number >> LONG_BITS:
         raise UnfitError
+    return (number >> 1) ^ -(number & 1), at
+
+
+def _read_top(data: bytes, at: int, low: int) -> tuple[int, int]:
+    """The number of which `low` holds 56 bits; the others are in one byte or two."""
+    byte = data[at]
+    at += 1
+    number = low | (byte & 0x7F) << 56
+    if byte > 0x7F:
+        if data[at] > 1:
+            raise UnfitError
+        number |= data[at] << 63
+        at += 1
     return (number >> 1) ^ -(number & 1), at
 
 

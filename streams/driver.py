@@ -16,10 +16,11 @@ from gridwire.ids import derived, trace_of
 from gridwire.records import Record
 from gridwire.topics import Topic
 from streams.engine.message import LocalMessage
+from streams.engine.outbox import Dead
 from streams.engine.plan import plan
 from streams.engine.references import References
 from streams.engine.settle import Limits
-from streams.engine.task import Dead, Task
+from streams.engine.task import Task
 from streams.flow import Flow, Table
 
 R = TypeVar("R", bound=Record)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from streams.engine.message import LocalMessage, Message
+from streams.engine.settle import OutputError
 from streams.engine.store import Store
 
 PARKED_PER_KEY_MAX = 100
@@ -81,10 +82,14 @@ class Parking:
         """An earlier record of this leg and key waits."""
         return (leg, key) in self._lanes
 
-    def full(self, leg: str, key: bytes | None) -> bool:
-        """No room for one more."""
-        lane = self._lanes.get((leg, key), ())
-        return len(self._entries) >= PARKED_MAX or len(lane) >= PARKED_PER_KEY_MAX
+    def check(self, leg: str, message: Message, bytes_max: int) -> None:
+        """Raises OutputError where there is no room for one more, or the message is too large to be kept."""
+        lane = self._lanes.get((leg, message.key()), ())
+        if len(self._entries) >= PARKED_MAX or len(lane) >= PARKED_PER_KEY_MAX:
+            raise OutputError("no room to park")
+        headers = sum(len(name) + len(value or b"") for name, value in message.headers() or ())
+        if len(message.value() or b"") + len(message.key() or b"") + headers > bytes_max:
+            raise OutputError("too large to park")
 
     def add(
         self, leg: str, message: Message, *, table: str, row_key: str, deadline_ms: int, now_ms: int

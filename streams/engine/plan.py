@@ -13,6 +13,7 @@ from streams.topology import inputs_of, reads_of, tables_of
 
 PARKED_STORE = "state.parked"
 SEEN_STORE = "state.seen"
+FEED_PREFIX = "feed."
 
 
 class PlanError(Exception):
@@ -87,13 +88,27 @@ def _store(flow: str, leg: Leg) -> str | None:
     return table_store(leg.state) if isinstance(leg.state, Table) else f"state.{flow}.{leg.name}"
 
 
-def plan(flows: Sequence[Flow[Any]], settings: Mapping[str, msgspec.Struct] | None = None) -> Plan:
-    """Binds the legs of `flows`, built with `settings` (by flow id; defaults where absent)."""
+def _feeds(flow: Flow[Any], leg: Leg) -> bool:
+    """A leg of a feed that writes a topic which others read."""
+    return flow.id.startswith(FEED_PREFIX) and bool(leg.writes)
+
+
+def plan(
+    flows: Sequence[Flow[Any]],
+    settings: Mapping[str, msgspec.Struct] | None = None,
+    *,
+    shared_streams: bool = True,
+) -> Plan:
+    """Binds the legs of `flows`, built with `settings` (by flow id; defaults where absent).
+
+    `shared_streams`: False leaves out the legs of feeds that write topics. Only one worker group may write these:
+    another would write them twice.
+    """
     settings = settings or {}
     legs: list[BoundLeg] = []
     for flow in flows:
         built = flow.legs(settings.get(flow.id, flow.settings()))
-        legs.extend(bind(flow.id, leg) for leg in built)
+        legs.extend(bind(flow.id, leg) for leg in built if shared_streams or not _feeds(flow, leg))
     duplicates = {leg.label for leg in legs if sum(leg.label == o.label for o in legs) > 1}
     if duplicates:
         raise PlanError(f"{', '.join(sorted(duplicates))}: two legs of one name; rename one")

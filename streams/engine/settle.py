@@ -14,7 +14,7 @@ from gridwire.records import Record
 from gridwire.topics import Topic
 from streams.engine.plan import BoundLeg
 from streams.engine.stamp import Cause, Stamper, cause_of
-from streams.engine.store import Held
+from streams.engine.store import Held, encode_held
 from streams.flow import CancelTimer, Caused, Effect, Filtered, Fold, Forget, Keep, SetTimer, Table
 
 
@@ -72,7 +72,7 @@ class Settled:
 
     def keeping(self, held: Held[Any]) -> "Settled":
         """The same with this state."""
-        return replace(self, changed=True, held=held)
+        return replace(self, changed=True, held=held, raw=encode_held(held))
 
 
 class Settler:
@@ -212,10 +212,14 @@ class _Call:
             raise OutputError("a timer without a state")
         if self.state is not None:
             cause = self.cause
-            self.settled.held = Held(
-                self.state, self.timers, cause.trace_id, cause.event_id, cause.occurred_at
-            )
+            held = Held(self.state, self.timers, cause.trace_id, cause.event_id, cause.occurred_at)
+            self.settled.held, self.settled.raw = held, self._fitting(encode_held(held))
         return True
+
+    def _fitting(self, raw: bytes) -> bytes:
+        if len(raw) > self.settler.limits.output_bytes_max:
+            raise OutputError("state too large")
+        return raw
 
     def _keep_row(self, table: Table[Any]) -> bool:
         if self.timers:
@@ -233,5 +237,5 @@ class _Call:
         if self.before.row is not None and row.version < self.before.row.version:
             return False
         self.settled.row = row
-        self.settled.raw = self.settler.codec.of(table.changelog).encode(row)
+        self.settled.raw = self._fitting(self.settler.codec.of(table.changelog).encode(row))
         return True

@@ -6,7 +6,7 @@ from typing import Any
 from gridwire.codec import Codec
 from streams.engine.plan import BoundLeg, Plan, table_store
 from streams.engine.settle import Before, Settled
-from streams.engine.store import FoldStore, Held, Store, TableStore
+from streams.engine.store import FoldStore, Held, Store, TableStore, encode_held
 from streams.engine.timers import Timers
 from streams.flow import Fold, Table
 
@@ -43,14 +43,14 @@ class State:
             table = bound.leg.state.name
             self.tables[table].put(settled.key, settled.row, settled.raw)
             return table, settled.key
-        self.hold(bound.label, settled.key, settled.held)
+        self.folds[bound.label].put(settled.key, settled.held, settled.raw)
         if settled.due_ms:
             self.timers[bound.label].note(settled.key, settled.due_ms)
         return None
 
-    def hold(self, label: str, key: str, held: Held[Any] | None) -> None:
+    def hold(self, label: str, key: str, held: Held[Any]) -> None:
         """The private state of a key; sets none of its timers."""
-        self.folds[label].put(key, held)
+        self.folds[label].put(key, held, encode_held(held))
 
     def drain(self) -> Mapping[str, Mapping[str, bytes | None]]:
         """Rows that changed since the last drain: store → key → value, or None where deleted."""

@@ -112,39 +112,42 @@ class Held(msgspec.Struct, Generic[S], frozen=True, array_like=True):
     occurred_at: int
 
 
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+def encode_held(held: Held[Any]) -> bytes:
+    """As it stands in the changelog."""
+    return _ENCODER.encode(held)
+
+
 class FoldStore:
-    """Private states of a fold, msgpack-encoded once a round."""
+    """Private states of a fold, msgpack-encoded, decoded on use."""
 
     def __init__(self, store: Store, state: type[msgspec.Struct]) -> None:
         self.store = store
         self._decoder: msgspec.msgpack.Decoder[Held[Any]] = msgspec.msgpack.Decoder(Held[state])  # type: ignore[valid-type]
-        self._encoder = msgspec.msgpack.Encoder()
-        self._changed: dict[str, Held[Any] | None] = {}
         self._decoded: dict[str, Held[Any]] = {}
 
     def get(self, key: str) -> Held[Any] | None:
-        if key in self._changed:
-            return self._changed[key]
         held = self._decoded.get(key)
         if held is None and (raw := self.store.get(key)) is not None:
             held = self._decoder.decode(raw)
             self._remember(key, held)
         return held
 
-    def put(self, key: str, held: Held[Any] | None) -> None:
-        self._changed[key] = held
+    def put(self, key: str, held: Held[Any] | None, raw: bytes | None) -> None:
+        """`raw`: the same, encoded; None deletes."""
+        self.store.put(key, raw)
+        if held is None:
+            self._decoded.pop(key, None)
+        else:
+            self._remember(key, held)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.store)
 
     def drain(self) -> dict[str, bytes | None]:
-        """Encodes what the round changed and returns it for the changelog."""
-        for key, held in self._changed.items():
-            self.store.put(key, None if held is None else self._encoder.encode(held))
-            self._decoded.pop(key, None)
-            if held is not None:
-                self._remember(key, held)
-        self._changed = {}
+        """What the round changed, each key once."""
         return self.store.drain()
 
     def _remember(self, key: str, held: Held[Any]) -> None:
@@ -154,5 +157,4 @@ class FoldStore:
 
     def abort(self) -> None:
         self.store.abort()
-        self._changed = {}
         self._decoded.clear()

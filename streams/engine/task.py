@@ -7,7 +7,6 @@ record that raised is handed over as a dead letter, and nothing of it is applied
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -16,14 +15,14 @@ from gridwire.codec import Codec, CodecError, RegistryUnavailableError
 from gridwire.ids import derived, trace_of
 from gridwire.records import Record
 from gridwire.topics import Topic
-from streams.engine.counts import Counts
 from streams.engine.lookups import Lookups, MissingRow
 from streams.engine.message import LocalMessage, Message
+from streams.engine.outbox import Dead, ExpiredError, Outbox
 from streams.engine.parking import Lane, Parked, Parking
-from streams.engine.plan import PARKED_STORE, SEEN_STORE, BoundLeg, Entry, Plan
+from streams.engine.plan import PARKED_STORE, SEEN_STORE, BoundLeg, Plan
 from streams.engine.references import References
 from streams.engine.seen import Seen
-from streams.engine.settle import Before, Limits, Out, OutputError, Settled, Settler
+from streams.engine.settle import Before, Limits, OutputError, Settled, Settler
 from streams.engine.stamp import Cause, cause_of
 from streams.engine.state import State
 from streams.engine.store import Held
@@ -32,34 +31,6 @@ from streams.topology import lookups_of
 
 TIMERS_PER_TICK_MAX = 1_000
 MINUTE_MS = 60_000
-
-
-@dataclass(frozen=True, slots=True)
-class Dead:
-    """A record that a leg (or the codec: leg is empty) could not process."""
-
-    message: Message
-    flow: str
-    leg: str
-    reason: str
-    error: str  # class name of the exception; never its text, which may hold personal data
-    trace_id: str = ""
-
-
-@dataclass(slots=True)
-class Outbox:
-    """What a round wants written."""
-
-    outs: list[Out] = field(default_factory=list)
-    dead: list[Dead] = field(default_factory=list)
-    counts: Counts = field(default_factory=Counts)
-
-
-class ExpiredError(OutputError):
-    """A record waited longer than its bound for a row."""
-
-    def __init__(self, table: str) -> None:
-        super().__init__(f"no row of {table or 'a table'} in time")
 
 
 class Task:
@@ -258,10 +229,18 @@ class Task:
         now_ms: int,
     ) -> None:
         """Waits for `missing`, or behind an earlier record of its key."""
-        if self._parking.full(bound.label, message.key()):
-            self._dead(bound, message, record, OutputError("no room to park"))
-            return
         wait = missing.missing if missing and isinstance(missing.missing, Wait) else None
+        try:
+            self._parking.check(bound.label, message, self._settler.limits.output_bytes_max)
+            asked = iter((wait.ask(record),)) if wait and wait.ask else iter(())
+            settled = self._settler.settle(
+                bound, cause_of(record), asked, Before(), now_ms=now_ms, records=0
+            )
+        except RegistryUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- see _try
+            self._dead(bound, message, record, error)
+            return
         minutes = wait.minutes if wait else _longest_wait(bound)
         self._parking.add(
             bound.label,
@@ -272,12 +251,7 @@ class Task:
             now_ms=now_ms,
         )
         self._count(bound, "parked")
-        if wait and wait.ask:
-            asked = iter((wait.ask(record),))
-            settled = self._settler.settle(
-                bound, cause_of(record), asked, Before(), now_ms=now_ms, records=0
-            )
-            self._apply(bound, settled)
+        self._apply(bound, settled)
 
     def row_arrived(self, table: str, key: str, now_ms: int) -> None:
         """A reference row changed: records that waited for it are tried again."""
@@ -293,20 +267,36 @@ class Task:
     def _retry(self, lane: Lane, now_ms: int) -> None:
         """Tries a lane's records in order until one must wait on."""
         while (head := self._parking.head(lane)) is not None:
-            entry, record = self._recall(head)
-            if entry.input is None:
-                raise AssertionError("columns legs do not park")
-            missing = self._try(entry.bound, entry.input, head.message(), record, now_ms)
+            recalled = self._recall(head)
+            if recalled is None:
+                self._orphaned(lane)
+                continue
+            bound, source, record = recalled
+            missing = self._try(bound, source, head.message(), record, now_ms)
             if missing is not None:
                 self._parking.wait_on(lane, missing.table, missing.key)
                 return
             self._parking.pop(lane)
-            self._count(entry.bound, "parked", count=-1)
+            self._count(bound, "parked", count=-1)
 
-    def _recall(self, head: Parked) -> tuple[Entry, Record]:
-        bound = self._legs[head.leg]
-        entry = next(e for e in self.plan.by_topic[head.topic] if e.bound is bound)
-        return entry, self._codec.of(self.plan.topics[head.topic]).decode(head.value)
+    def _recall(self, head: Parked) -> tuple[BoundLeg, Input, Record] | None:
+        """The waiting record again; None where its leg is not run here any more, or reads its topic no more."""
+        bound = self._legs.get(head.leg)
+        entries = self.plan.by_topic.get(head.topic, ())
+        source = next((e.input for e in entries if e.bound is bound), None)
+        if bound is None or source is None:
+            return None
+        try:
+            return bound, source, self._codec.of(self.plan.topics[head.topic]).decode(head.value)
+        except CodecError:
+            return None
+
+    def _orphaned(self, lane: Lane) -> None:
+        head = self._parking.pop(lane)
+        flow, _, leg = head.leg.rpartition("/")
+        self.outbox.counts.add(flow, leg, "parked", count=-1)
+        self.outbox.counts.add(flow, leg, "dead", "its leg is gone")
+        self.outbox.dead.append(Dead(head.message(), flow, leg, "its leg is gone", "KeyError"))
 
     # -- time -------------------------------------------------------------------------------------------
     def tick(self, now_ms: int) -> None:
@@ -315,12 +305,20 @@ class Task:
             for (due, key, name), held in timers.due(now_ms, TIMERS_PER_TICK_MAX):
                 self._fire(self._legs[label], Fired(name, key, due, now_ms, held.state), held)
         for lane in self._parking.expired(now_ms):
-            head = self._parking.pop(lane)
-            entry, record = self._recall(head)
-            self._count(entry.bound, "parked", count=-1)
-            self._dead(entry.bound, head.message(), record, ExpiredError(head.table))
+            self._expire(lane)
             self._retry(lane, now_ms)
         self._release(now_ms)
+
+    def _expire(self, lane: Lane) -> None:
+        head = self._parking.head(lane)
+        recalled = self._recall(head) if head else None
+        if head is None or recalled is None:
+            self._orphaned(lane)
+            return
+        self._parking.pop(lane)
+        bound, _, record = recalled
+        self._count(bound, "parked", count=-1)
+        self._dead(bound, head.message(), record, ExpiredError(head.table))
 
     def next_due_ms(self) -> int | None:
         """When `tick` has something to do next (0: at once); None where nothing is planned."""

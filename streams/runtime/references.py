@@ -8,7 +8,7 @@ import queue
 import threading
 from dataclasses import dataclass
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import Message, TopicPartition
 
 from gridwire import kafka
 from gridwire.settings import KafkaSettings
@@ -96,14 +96,22 @@ class ReferenceReader:
         while not self._stop.is_set():
             for message in reader.consume(BATCH_MAX, POLL_S):
                 if message.error() is None:
-                    table = self._tables[message.topic() or ""]
-                    self._put(Update(table, (message.key() or b"").decode(), message.value()))
+                    self._take(message)
             if not self.ready and all(
                 p.offset >= ends[p.topic, p.partition] or ends[p.topic, p.partition] == 0
                 for p in reader.position(assigned)
             ):
                 self._ready.set()
         reader.close()
+
+    def _take(self, message: Message) -> None:
+        table = self._tables[message.topic() or ""]
+        try:
+            key = (message.key() or b"").decode()
+        except UnicodeDecodeError:
+            log.error("reference row with a key that is no text", extra={"table": table})  # noqa: TRY400
+            return
+        self._put(Update(table, key, message.value()))
 
     def _put(self, update: Update) -> None:
         while not self._stop.is_set():

@@ -17,13 +17,15 @@ from gridwire import dead_letters, metrics
 from gridwire.codec import Codec, CodecError
 from gridwire.settings import KafkaSettings
 from gridwire.topics import DEAD_LETTER_STREAMS
+from streams.engine.outbox import Dead, Outbox
 from streams.engine.plan import Plan
 from streams.engine.references import References
 from streams.engine.settle import Limits
-from streams.engine.task import Dead, Outbox, Task
-from streams.runtime.broker import TP, FatalError, Single, Write
+from streams.engine.task import Task
+from streams.runtime.broker import TP
 from streams.runtime.references import ReferenceReader, Update
 from streams.runtime.restore import restore
+from streams.runtime.writer import FatalError, Single, Write
 
 log = logging.getLogger(__name__)
 
@@ -312,8 +314,7 @@ def _letters(dead: Dead) -> list[Single]:
         DEAD_LETTER_STREAMS, why, key=message.key(), value=message.value(), origin=origin
     )
     return [
-        Single(letter.topic, letter.key, letter.value, None, list(letter.headers))
-        for letter in letters
+        Single(letter.topic, letter.key, letter.value, list(letter.headers)) for letter in letters
     ]
 
 

@@ -12,7 +12,11 @@ class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     worker_group: Annotated[
         str,
-        Env("GRIDWIRE_WORKER_GROUP", "the name of this group of workers; groups share no state"),
+        Env(
+            "GRIDWIRE_WORKER_GROUP",
+            "the name of this group of workers; groups share no state, and the one called streams fills "
+            "the shared streams",
+        ),
     ] = "streams"
     flows: Annotated[
         tuple[str, ...],

@@ -19,9 +19,10 @@ from faust.types import TP, ConsumerMessage
 
 from gridwire import metrics
 from gridwire.codec import RegistryUnavailableError
-from streams.runtime.broker import AbortedError, Broker, FatalError, Rebalanced
+from streams.runtime.broker import Broker, Rebalanced
 from streams.runtime.rounds import Batch, Rounds, account
 from streams.runtime.settings import StreamsSettings
+from streams.runtime.writer import AbortedError, FatalError
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -211,7 +212,7 @@ class Consumer(FaustConsumer):
         self.rounds.tick(wall_ms)
         outputs, singles = self.rounds.drain()
         if outputs or singles:
-            await self._kafka(lambda: self.broker.produce(outputs, singles))
+            await self._kafka(lambda: self.broker.writer.produce(outputs, singles))
         if (batches or outputs or singles) and self._open_since is None:
             self._open_since = time.monotonic()
 
@@ -228,7 +229,7 @@ class Consumer(FaustConsumer):
             if isinstance(failed, RegistryUnavailableError):
                 raise failed
             log.error("round failed", exc_info=failed)
-            raise AbortedError(type(failed).__name__) from failed
+            raise AbortedError(type(failed).__name__, blames=True) from failed
 
     def _faust_message(self, batch: Batch) -> ConsumerMessage:
         last = batch.messages[-1]
@@ -267,14 +268,14 @@ class Consumer(FaustConsumer):
         metrics.ABORTS.labels(self.context.group).inc()
         self._open_since = None
         self._batches = []
-        self.broker.abort()
+        self.broker.writer.abort()
         self.rounds.aborted()
 
     async def _go_back(self, error: Exception) -> None:
         """Abort, drop the table changes, read again from the last commit; find the record if it keeps happening."""
         log.warning("round aborted: %s", error)
-        waits = isinstance(error, RegistryUnavailableError)  # no record is at fault
-        poison = None if waits else self.suspect.aborted(self._batches)
+        blames = isinstance(error, AbortedError) and error.blames
+        poison = self.suspect.aborted(self._batches) if blames else None
         if poison is not None:
             log.error(
                 "record dead-lettered",

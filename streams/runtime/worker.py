@@ -16,13 +16,14 @@ from gridwire import kafka, metrics
 from gridwire.codec import Codec, Registry
 from gridwire.health import Health, OpsServer
 from gridwire.settings import KafkaSettings
-from streams.engine.plan import Plan, plan
+from streams.engine.plan import FEED_PREFIX, Plan, plan
 from streams.engine.settle import Limits
 from streams.flow import Flow
-from streams.runtime.broker import TP, FatalError
-from streams.runtime.rounds import Pending, Rounds, changelog
+from streams.runtime.broker import TP
+from streams.runtime.rounds import DEFAULT_GROUP, Pending, Rounds, changelog
 from streams.runtime.settings import StreamsSettings
 from streams.runtime.transport import BATCH_CODEC, Transport
+from streams.runtime.writer import FatalError
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ def selected(flows: Sequence[Flow[Any]], wanted: tuple[str, ...]) -> tuple[Flow[
     if unknown:
         known = ", ".join(flow.id for flow in flows)
         raise ValueError(f"GRIDWIRE_FLOWS names {', '.join(sorted(unknown))}: known are {known}")
-    return tuple(f for f in flows if not wanted or f.id in wanted or f.id.startswith("feed."))
+    return tuple(f for f in flows if not wanted or f.id in wanted or f.id.startswith(FEED_PREFIX))
 
 
 def check_partitions(settings: KafkaSettings, wanted: Sequence[str]) -> None:
@@ -174,7 +175,9 @@ async def run_streams(
 ) -> None:
     """Runs `flows` until `stop` is set. Raises FatalError, or what ended the round loop."""
     gc.set_threshold(*GC_THRESHOLDS)
-    plan_ = plan(selected(flows, streams.flows), flow_settings)
+    chosen = selected(flows, streams.flows)
+    alone = streams.worker_group == DEFAULT_GROUP
+    plan_ = plan(chosen, flow_settings, shared_streams=alone)
     changelogs = [changelog(streams.worker_group, store) for store in plan_.stores]
     try:
         kafka.create_topics(settings, changelogs)

@@ -103,6 +103,7 @@ def thread(status: str = "open", **more: Any) -> r.Thread:
 
 class Count(msgspec.Struct, frozen=True):
     n: int = 0
+    ballast: str = ""
 
 
 def flow(*legs: Any, flow_id: str = "test.flow") -> Flow[NoSettings]:
@@ -139,6 +140,9 @@ def _count(source: r.Engagement, state: Count | None) -> Effects:
     if source.sku == "forget":
         yield Forget()
         return
+    if source.sku == "big":
+        yield Keep(Count(1, "x" * 2_000_000))
+        return
     yield Keep(Count((state.n if state else 0) + 1))
     if source.sku == "cancel":
         yield CancelTimer("flush")
@@ -149,6 +153,9 @@ def _count(source: r.Engagement, state: Count | None) -> Effects:
 
 
 def _flush(fired: Fired[Count]) -> Effects:
+    if fired.key == "grows":
+        yield Keep(Count(1, "x" * 2_000_000))
+        return
     if fired.key == "bad":
         raise RuntimeError("at the timer")
     if fired.key == "quiet":

@@ -81,6 +81,39 @@ def test_a_timer_that_raises_is_a_dead_letter_and_does_not_fire_for_ever() -> No
     assert counted(driver) == [("good", 1)]
 
 
+def test_a_state_that_the_broker_would_refuse_is_a_dead_letter_of_its_cause() -> None:
+    driver = Driver(COUNT)
+    driver.send(topics.BRAZE_ENGAGEMENT, event("a"), event("a", "big"))
+    assert [dead.reason for dead in driver.dead_letters] == ["state too large"]
+    driver.advance(minutes=2)
+    assert counted(driver) == [("a", 1)]
+
+
+def test_a_timer_whose_state_grows_too_large_is_a_dead_letter_and_its_neighbours_go_on() -> None:
+    driver = Driver(COUNT)
+    driver.send(topics.BRAZE_ENGAGEMENT, event("grows"), event("good"))
+    driver.advance(hours=1)
+    assert [dead.reason for dead in driver.dead_letters] == ["timer failed"]
+    assert counted(driver) == [("good", 1)]
+
+
+def test_a_waiting_record_whose_leg_is_gone_is_a_dead_letter() -> None:
+    before = Driver(ORDER_FEED, WAITING)
+    before.send(topics.ORDER_THREADS, waiting("bigcommerce:1"))
+    after = Driver(ORDER_FEED, COUNT)
+    after._changelog.update(before._changelog)
+    after.restart()
+    after.advance(hours=1)
+    assert [dead.reason for dead in after.dead_letters] == ["its leg is gone"]
+    assert after.parked == 0
+
+
+def test_a_record_too_large_to_be_kept_is_not_parked() -> None:
+    driver = Driver(ORDER_FEED, WAITING)
+    driver.send(topics.ORDER_THREADS, waiting("bigcommerce:1", subject="x" * 1_000_000))
+    assert [dead.reason for dead in driver.dead_letters] == ["too large to park"]
+
+
 def test_a_state_that_raised_half_way_is_as_before() -> None:
     driver = Driver(COUNT)
     driver.send(topics.BRAZE_ENGAGEMENT, event("a"), event("a", "raise"))

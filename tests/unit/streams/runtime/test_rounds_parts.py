@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
-from streams.runtime.broker import AbortedError, Broker, Write
 from streams.runtime.rounds import Batch, Progress
 from streams.runtime.transport import ABORTS_AT_ONE_PLACE_MAX, Suspect
+from streams.runtime.writer import AbortedError, Write, Writer
 
 TP = ("source.braze.engagement", 0)
 OTHER = ("source.bigcommerce.orders", 0)
@@ -104,20 +104,20 @@ class _Producer:
         return min(self.room, len(messages))
 
 
-def _broker(producer: _Producer) -> Broker:
-    broker = Broker.__new__(Broker)
-    broker._producer = producer  # type: ignore[assignment]
-    return broker
-
-
-@pytest.mark.parametrize("code", [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError._QUEUE_FULL])
-def test_one_message_that_the_producer_did_not_take_aborts_the_round(code: int) -> None:
-    messages = [{"value": n} for n in range(10)]
-    with pytest.raises(AbortedError, match="t: 1 not taken"):
-        _broker(_Producer(room=9, code=code))._produce_batch(Write("t", messages))
+@pytest.mark.parametrize(
+    ("code", "blames"), [(KafkaError.MSG_SIZE_TOO_LARGE, True), (KafkaError._QUEUE_FULL, False)]
+)
+def test_one_message_that_the_producer_did_not_take_aborts_the_round(
+    code: int, *, blames: bool
+) -> None:
+    producer: Any = _Producer(room=9, code=code)
+    with pytest.raises(AbortedError, match="t: 1 not taken") as caught:
+        Writer._produce_batch(producer, Write("t", [{"value": n} for n in range(10)]))
+    assert caught.value.blames is blames
 
 
 def test_a_batch_taken_whole_is_fine() -> None:
     messages: list[dict[str, Any]] = [{"value": n} for n in range(10)]
-    _broker(_Producer(room=10))._produce_batch(Write("t", messages))
+    producer: Any = _Producer(room=10)
+    Writer._produce_batch(producer, Write("t", messages))
     assert not any("_error" in message for message in messages)

@@ -1,0 +1,35 @@
+"""What a task hands over: messages to write, dead letters, counts."""
+
+from dataclasses import dataclass, field
+
+from streams.engine.counts import Counts
+from streams.engine.message import Message
+from streams.engine.settle import Out, OutputError
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """A record that a leg (or the codec: leg is empty) could not process."""
+
+    message: Message
+    flow: str
+    leg: str
+    reason: str
+    error: str  # class name of the exception; never its text, which may hold personal data
+    trace_id: str = ""
+
+
+@dataclass(slots=True)
+class Outbox:
+    """What a round wants written."""
+
+    outs: list[Out] = field(default_factory=list)
+    dead: list[Dead] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+
+
+class ExpiredError(OutputError):
+    """A record waited longer than its bound for a row."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(f"no row of {table or 'a table'} in time")
