@@ -205,7 +205,7 @@ def test_every_topic_writes_and_reads_its_record_by_compiled_functions() -> None
         assert codec._write != codec._write_by_reference, topic.name
 
 
-@given(LONG | st.integers(1 << 33, 1 << 42), st.binary(max_size=8))
+@given(LONG | st.integers(1 << 33, 1 << 42), st.binary(max_size=12))
 def test_a_number_is_read_as_it_was_written_wherever_it_stands(number: int, rest: bytes) -> None:
     written = compiled.long(number)
     assert compiled.read_long(b"?" + written + rest, 1) == (number, 1 + len(written))
