@@ -98,6 +98,11 @@ def plan(seed: int) -> Plan:
     return Plan(cast, generate(options)[0], orders, cases, updates)
 
 
+def troubles(plan: Plan) -> list[Placed]:
+    """The order of every thread that there will be: its customer hears of each at least once."""
+    return [*(o for o in plan.orders if o.fate != "well"), *(order for order, _ in plan.cases)]
+
+
 # ---- the platforms ---------------------------------------------------------------------------------
 def configuration(known: Secrets) -> dict[str, dict[str, object]]:
     """Credentials, limits that are not in the way, and webhooks that are retried longer than a role is away."""
@@ -198,29 +203,16 @@ def seeds(cast: Cast) -> Seeds:
 # ---- the load --------------------------------------------------------------------------------------
 @dataclass(slots=True)
 class Load:
-    """Makes the plan happen. `share`: how much of it has happened, 0 to 1."""
+    """Makes the plan happen."""
 
     plan: Plan
     platforms: Platforms
-    _steps: int = 0
-    _done: int = 0
     _threads: dict[int, str] = field(default_factory=dict)
-
-    @property
-    def share(self) -> float:
-        return self._done / self._steps if self._steps else 0.0
 
     async def play(self) -> None:
         """Returns when everything has happened. Raises CallError; fails where threads do not come."""
-        actors = [list(actor) for actor in (self._posts(), self._orders(), self._cases())]
-        actors.append(list(self._updates()))
-        self._steps = sum(len(steps) for steps in actors)
-        await asyncio.gather(*(self._act(steps) for steps in actors), self._staff())
-
-    async def _act(self, steps: Sequence[Step]) -> None:
-        async for step in spread(steps, LOAD_S):
-            await step()
-            self._done += 1
+        actors = (self._posts(), self._orders(), self._cases(), self._updates())
+        await asyncio.gather(*(_act(list(steps)) for steps in actors), self._staff())
 
     def _posts(self) -> Iterator[Step]:
         events = self.plan.events
@@ -300,3 +292,8 @@ class Load:
             return f"{len(waiting)} short orders have a thread, e.g. {sorted(waiting)[:3]}"
 
         await eventually(all_done, what, LOAD_S + THREADS_S, LOOK_S)
+
+
+async def _act(steps: Sequence[Step]) -> None:
+    async for step in spread(steps, LOAD_S):
+        await step()

@@ -78,7 +78,10 @@ class Role:
             return False
 
     def wait_ready(self) -> None:
-        until(self.ready, f"{self.name} is ready (it said: {self.said()[-500:]})", READY_S)
+        try:
+            until(self.ready, f"{self.name} is ready", READY_S)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it said: {self.said()[-2_000:]}") from None
 
 
 @contextmanager

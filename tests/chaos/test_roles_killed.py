@@ -17,9 +17,10 @@ from sandbox import process
 from sandbox.demo.environment import PARTITIONS, ROLES, Places, Secrets, kafka_variables, of_role
 from sandbox.demo.outputs import Outputs
 from sandbox.demo.stage import Platforms
+from sandbox.demo.stories.braze_engagement import record_ids
 from sandbox.kafka import RunningBroker
 from tests.chaos.counting import Account, account, look, missing, under_way, unknown, wrong
-from tests.chaos.outside import Load, Plan, connect, plan, prepare, seed_platforms
+from tests.chaos.outside import Load, Plan, connect, plan, prepare, seed_platforms, troubles
 from tests.chaos.roles import READY_S, Role, Topics, running
 from tests.waiting import eventually
 
@@ -27,7 +28,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(240)]
 
 KNOWN_S, SETTLE_S, LOOK_S = 60.0, 90.0, 0.4
 QUIET_LOOKS = 8  # in a row at which nothing was under way and no topic grew: longer than any timer of the flows
-KILLS = ((0.1, 0.4), (0.5, 0.9))  # shares of the load between which each kill falls
+KILLS = ((0.1, 0.4), (0.5, 0.9))  # shares of the role's own work between which each kill falls
 FLOWS = {
     "GRIDWIRE_FLOW_BRAZE_CASE_NOTIFICATION": {"collapse_s": 1},
     "GRIDWIRE_FLOW_BRAZE_ENGAGEMENT_INSIGHT": {
@@ -90,17 +91,26 @@ class Scene:
         kept = [t.name for t in topics.TOPICS if t is not topics.CHECKPOINTS]
         return {name: self.topics.count(name) for name in kept}
 
-    async def kill(self, name: str, at: float, load: Load) -> None:
-        """kill -9 in the middle of the load; it is started again at once."""
+    async def kill(self, name: str, at: float) -> None:
+        """kill -9 in the middle of what the role does; it is started again at once."""
 
         async def reached() -> bool:
-            return load.share >= at
+            return await self.share(name) >= at
 
         role = self.roles[name]
-        await eventually(reached, lambda: f"{at:.0%} of the load have happened", SETTLE_S)
+        await eventually(reached, lambda: f"{name} has done {at:.0%} of its work", SETTLE_S)
         await asyncio.to_thread(role.kill)
         role.start()
         await self.ready(role)
+
+    async def share(self, name: str) -> float:
+        """How much a role has done of its work, 0 to about 1, told by what it does most or most dangerously."""
+        if name == "sinks":
+            state = await self.platforms.state("braze")
+            return len(state["messages"]) / len(troubles(self.plan))
+        topic = topics.BRAZE_ENGAGEMENT if name == "sources" else topics.ENRICHED_ENGAGEMENT
+        count = await asyncio.to_thread(self.topics.count, topic.name)
+        return count / len(record_ids(self.plan.events))
 
     async def ready(self, role: Role) -> None:
         async def is_ready() -> bool:
@@ -138,7 +148,7 @@ async def played(scene: Scene, name: str, kills: list[float]) -> Account:
     under_load = asyncio.create_task(load.play())
     try:
         for at in kills:
-            await scene.kill(name, at, load)
+            await scene.kill(name, at)
         await under_load
     finally:
         under_load.cancel()
@@ -155,7 +165,7 @@ def test_a_role_killed_under_load_loses_and_repeats_nothing(
 ) -> None:
     dice = random.Random(f"{name}-{seed}")
     kills = [dice.uniform(*between) for between in KILLS]
-    print(f"seed {seed}: {name} is killed at {', '.join(f'{at:.0%}' for at in kills)} of the load")
+    print(f"seed {seed}: {name} is killed at {', '.join(f'{at:.0%}' for at in kills)} of its work")
     found = asyncio.run(played(scene, name, kills))
     lost = unknown(found)
     print(f"outcome unknown: {len(lost)}, {[(one.operation, one.lane) for one in lost]}")
