@@ -12,7 +12,7 @@ from sandbox.child import PROJECT_ROOT
 from sandbox.kafka import NoKafkaError
 
 TARGET = PROJECT_ROOT / "build" / "bench.json"
-EVENTS = 200_000
+EVENTS = 120_000
 RUNS = 3
 SAMPLED_SHARE = 8  # a slow subject gets one in so many events
 EVENTS_MIN = 20_000

@@ -19,7 +19,7 @@ from gridwire.codec import Codec, Registry
 
 SLICES = 3
 SLICE_S = 6.0
-WARM_UP = 4_000
+WARM_UP_S = 5.0  # until the JVM has compiled its paths and most windows exist
 WARM_UP_S_MAX = 60.0
 DRAIN_S_MAX = 20.0
 PACE_S = 0.002
@@ -120,7 +120,7 @@ def measure(world: World, rate: float) -> Latency:
     reading.start()
     try:
         producer = kafka.producer(world.settings)
-        warm_up = workload.encoded(codec, WARM_UP, world.base_ms, name="warm-up")
+        warm_up = workload.encoded(codec, int(rate * WARM_UP_S), world.base_ms, name="warm-up")
         sent = send_paced(producer, warm_up, rate)
         _until_seen(arrivals, sent, WARM_UP_S_MAX)
         slices = []
