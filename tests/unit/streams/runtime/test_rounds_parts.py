@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
+from streams.runtime.broker import Broker
 from streams.runtime.rounds import Batch, Progress
 from streams.runtime.transport import ABORTS_AT_ONE_PLACE_MAX, Suspect
 from streams.runtime.writer import AbortedError, Write, Writer
@@ -121,3 +122,33 @@ def test_a_batch_taken_whole_is_fine() -> None:
     producer: Any = _Producer(room=10)
     Writer._produce_batch(producer, Write("t", messages))
     assert not any("_error" in message for message in messages)
+
+
+class _Writer:
+    exactly_once = True
+
+    def __init__(self) -> None:
+        self.sent: list[list[tuple[str, int, int]]] = []
+
+    def commit(self, offsets: list[Any], _metadata: Any) -> None:
+        self.sent.append([(o.topic, o.partition, o.offset) for o in offsets])
+
+
+def test_a_round_of_timers_alone_is_fenced_too_by_an_offset_as_it_stands() -> None:
+    writer: Any = _Writer()
+    broker = Broker.__new__(Broker)
+    broker.writer, broker._metadata = writer, None
+    broker._owned, broker._committed = {TP, OTHER}, {OTHER: 41}
+    broker.commit({})
+    broker.commit({TP: 7})
+    broker.commit({})
+    assert writer.sent == [[(*OTHER, 41)], [(*TP, 7)], [(*OTHER, 41)]]
+
+
+def test_without_a_partition_there_is_nothing_to_commit() -> None:
+    writer: Any = _Writer()
+    broker = Broker.__new__(Broker)
+    broker.writer, broker._owned, broker._committed = writer, set(), {}
+    with pytest.raises(AbortedError, match="no partition"):
+        broker.commit({})
+    assert writer.sent == []
