@@ -25,6 +25,7 @@ from tests.integration.demos import (
 from tests.waiting import until
 
 BEGUN = "the scenario begins"
+CHILDREN = ("Kafka", "registry", "sandbox", "sources", "streams", "sinks")
 linux = pytest.mark.skipif(
     sys.platform != "linux", reason="looks at processes in /proc: run it on Linux"
 )
@@ -97,15 +98,14 @@ def test_a_role_that_ends_fails_the_demo_with_what_it_said_last(tmp_path: Path) 
 
 
 @linux
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_stops_everything_that_it_started(tmp_path: Path, number: int) -> None:
+def test_interrupted_it_stops_everything_that_it_started(tmp_path: Path) -> None:
     report = tmp_path / "demo.json"
     report.write_text('{"ok": true}')  # of an earlier run
     with under_way(whole(report), environ(tmp_path), tmp_path) as demo:
         demo.wait_for(BEGUN)
         started = children(demo.process.pid)
-        assert len(started) == 6  # Kafka, registry, sandbox, three roles
-        demo.process.send_signal(number)
+        assert len(started) == len(CHILDREN)
+        demo.process.send_signal(signal.SIGINT)
         assert demo.ended() == 130
         assert not any(runs(pid) for pid in started)
         assert not report.exists()
@@ -113,21 +113,23 @@ def test_interrupted_it_stops_everything_that_it_started(tmp_path: Path, number:
 
 @linux
 def test_killed_it_leaves_nothing_behind(tmp_path: Path) -> None:
-    with under_way(whole(tmp_path / "demo.json"), environ(tmp_path), tmp_path) as demo:
+    arguments = [*small(), str(tmp_path / "demo.json")]
+    with under_way(arguments, environ(tmp_path), tmp_path) as demo:
         demo.wait_for(BEGUN)
         started = children(demo.process.pid)
+        assert len(started) == len(CHILDREN)
         demo.process.kill()
         until(lambda: not any(runs(pid) for pid in started), "all children are gone")
 
 
-def test_kept_it_shows_where_everything_is_until_it_is_interrupted(tmp_path: Path) -> None:
+def test_kept_it_shows_where_everything_is_until_it_is_told_to_end(tmp_path: Path) -> None:
     arguments = [*small(keep=True), str(tmp_path / "demo.json")]
     with under_way(arguments, environ(tmp_path), tmp_path) as demo:
         demo.wait_for("export SCHEMA_REGISTRY_URL=http://")
         line = next(one for one in demo.said().splitlines() if "metrics of streams" in one)
         with urllib.request.urlopen(line.split()[-1], timeout=10) as answer:
             assert b"gridwire_" in answer.read()
-        demo.process.send_signal(signal.SIGINT)
+        demo.process.send_signal(signal.SIGTERM)
         assert demo.ended() == 0
 
 
