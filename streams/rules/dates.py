@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+SECOND_MS = 1_000
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS

@@ -9,6 +9,7 @@ from gridwire.records import Availability, BigCommerceCommand, OrderedUnits, Par
 from streams.flow import CancelTimer, Effects, Filtered, Fired, Forget, Keep, SetTimer
 from streams.flows.bigcommerce.shelf import Supply, Texts, Verdict, shelve
 from streams.rules import supply
+from streams.rules.dates import SECOND_MS
 from streams.rules.partners import is_active, was_stopped
 from streams.rules.supply import Line, Update, update_of
 
@@ -73,7 +74,7 @@ class Stocking:
             yield Filtered("older version")
             return
         sold = units.units_open + units.units_shipped
-        line = Line(units.ordered_at, sold, units.partner_id, units.version)
+        line = Line(_at_the_latest(units.ordered_at), sold, units.partner_id, units.version)
         after = msgspec.structs.replace(held, lines={**held.lines, name: line})
         yield from self._shelved(after, units.sku, product)
 
@@ -141,6 +142,13 @@ class Stocking:
             oldest = min(line.ordered_at for line in held.lines.values())
             times.append(oldest + self.memory_ms + 1)
         return min((time for time in times if time is not None), default=None)
+
+
+def _at_the_latest(ordered_at: int) -> int:
+    """Shops tell the second of an order, partners the millisecond of a statement: one made within that second does
+    not know the order for sure, so the order counts as placed at the end of it.
+    """
+    return ordered_at - ordered_at % SECOND_MS + SECOND_MS - 1
 
 
 def _unheard(update: Availability, partner: Partner) -> str:

@@ -40,6 +40,14 @@ def test_orders_from_before_a_statement_are_in_it_already() -> None:
     assert stock(driver) == [("", 10)]
 
 
+def test_an_order_of_the_same_second_as_a_statement_is_not_in_it_for_sure() -> None:
+    driver = driven()
+    hear(driver, update(1, quantity=10, effective_at=START_MS + 400))
+    driver.advance(to_ms=START_MS + 700)
+    buy(driver, 3, created_at=START_MS)  # the shop tells whole seconds
+    assert stock(driver) == [("", 10), ("", 7)]
+
+
 def test_a_statement_that_arrives_after_an_order_it_does_not_know_is_reduced_by_it() -> None:
     driver = driven()
     driver.advance(minutes=10)
