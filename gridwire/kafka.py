@@ -55,6 +55,8 @@ def producer(
     config: dict[str, Any] = client_config(settings) | {
         "enable.idempotence": True,
         "acks": "all",
+        # With more, acknowledged messages can be lost: see docs/adr/0008-one-request-in-flight.md.
+        "max.in.flight.requests.per.connection": 1,
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
         "linger.ms": 5,

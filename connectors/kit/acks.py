@@ -45,10 +45,16 @@ class _Write:
         self.deadline = deadline
         self.error: KafkaError | None = None
 
-    def report(self, error: KafkaError | None, _message: Message) -> None:
-        """The delivery callback: runs inside `poll`, in the loop."""
+    def report(self, error: KafkaError | None, message: Message) -> None:
+        """The delivery callback: runs inside `poll`, in the loop.
+
+        A message without an offset was not acknowledged by the broker, but taken for acknowledged by librdkafka
+        because a later one was (docs/adr/0008): that is not good enough for a 2xx.
+        """
         if error is not None:
             self.error = error
+        elif message.offset() is None:
+            self.error = KafkaError(KafkaError._TIMED_OUT)  # noqa: SLF001 - librdkafka's own codes begin so
         self.left -= 1
         if self.left or self.future.done():
             return
