@@ -22,7 +22,7 @@ from sandbox.demo.calls import CallError, call
 from tests.waiting import until
 
 R = TypeVar("R", bound=Record)
-READY_S = 60.0
+READY_S = 120.0
 SETTLE_S = 90.0
 
 

@@ -19,7 +19,7 @@ from tests.chaos.roles import Role, Topics, amiss, running, times
 from tests.unit.streams.engine.flows import event, partner
 from tests.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.kafka]
+pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(400)]
 
 EVENTS = 12_000
 USERS = 400
