@@ -152,7 +152,7 @@ class _Others:
 
     def look(self) -> None:
         spent_s = observing.others_s(*self._part) - self._before_s
-        self.so_far = spent_s / ((time.monotonic() - self._since) * (os.cpu_count() or 1))
+        self.so_far = max(0.0, spent_s) / ((time.monotonic() - self._since) * (os.cpu_count() or 1))
 
 
 def _slice(

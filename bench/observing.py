@@ -61,7 +61,8 @@ class Span:
 
     def others(self, cpus: int) -> float:
         """Share of the machine that processes took which have no part in this: 0 to 1."""
-        return (self.last.others_s - self.first.others_s) / (self.seconds * cpus)
+        spent_s = self.last.others_s - self.first.others_s
+        return max(0.0, spent_s) / (self.seconds * cpus)  # clocks of 10 ms may differ by a few
 
 
 class UnfinishedError(Exception):
