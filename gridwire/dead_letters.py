@@ -1,28 +1,35 @@
 """Dead letters: the original bytes and key, why, and where they came from, in Kafka Connect's header names.
 
-Header texts are fixed phrases, ids and class names: never anything out of the payload.
+Header texts are fixed phrases, ids and class names: never anything out of the payload. Connect's stack trace is left
+out for that reason: it quotes values.
 """
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from confluent_kafka import Message
 
 from gridwire import metrics
 from gridwire.kafka import MESSAGE_BYTES_MAX
+from gridwire.replays import ATTEMPT, REPLAY_OF, Timer
 from gridwire.topics import DeadLetters
 
 TOPIC = "__connect.errors.topic"
 PARTITION = "__connect.errors.partition"
 OFFSET = "__connect.errors.offset"
+CONNECTOR_NAME = "__connect.errors.connector.name"  # the same as `gridwire.flow`
+TASK_ID = "__connect.errors.task.id"  # a task of ours is a partition
+STAGE = "__connect.errors.stage"
 EXCEPTION_CLASS = "__connect.errors.exception.class.name"
 EXCEPTION_MESSAGE = "__connect.errors.exception.message"
 REASON = "gridwire.reason"
 FLOW = "gridwire.flow"
-ATTEMPT = "gridwire.attempt"
 TRACE_ID = "gridwire.trace-id"
 FAILED_AT = "gridwire.failed-at-ms"
+GROUP = "gridwire.group"  # the worker group whose leg gave it up
+TIMER = "gridwire.timer"  # the timer that failed: <due, epoch ms>/<name>
 PART = "gridwire.part"  # 1/3: the original bytes did not fit into one message
 OURS = ("__connect.errors.", "gridwire.")
 
@@ -33,6 +40,8 @@ VALUE_BYTES_MAX = MESSAGE_BYTES_MAX - ENVELOPE_BYTES
 KEY_BYTES_MAX = 10_000
 
 Headers = list[tuple[str, bytes | None]]
+# Connect's names of what was being done: reading bytes, running a flow, carrying out a command.
+Stage = Literal["VALUE_CONVERTER", "TRANSFORMATION", "TASK_PUT", "TASK_POLL"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """What went wrong. `reason`: a short fixed phrase (a metric label); `detail`: more, never out of the payload."""
+    """What went wrong. `reason`: a short fixed phrase (a metric label); `detail`: more, never out of the payload.
+
+    `flow`: flow id/leg or connector. `error` gives its class, never its text; `error_class` where only that is known.
+    `replay_of`: the letter that this record was before it was tried again.
+    """
 
     reason: str
     flow: str
@@ -55,6 +68,11 @@ class Why:
     error: BaseException | None = None
     attempt: int = 0
     trace_id: str = ""
+    error_class: str = ""
+    stage: Stage | None = None
+    group: str = ""
+    replay_of: str = ""
+    timer: Timer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,20 +132,40 @@ def _kept(headers: Iterable[tuple[str, bytes | None]]) -> Headers:
     return fitting
 
 
+def class_name(error: BaseException) -> str:
+    """The name of an exception's class in full; its text may hold anything."""
+    kind = type(error)
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
 def _facts(why: Why, origin: Origin) -> Iterator[tuple[str, str]]:
-    if origin.topic is not None:
-        yield TOPIC, origin.topic
-        yield PARTITION, str(origin.partition)
-        yield OFFSET, str(origin.offset)
-    if why.error is not None:
-        kind = type(why.error)
-        yield EXCEPTION_CLASS, f"{kind.__module__}.{kind.__qualname__}"[:HEADER_CHARS_MAX]
+    """Connect's headers and ours. What is not known is left out, but for the few that every letter has."""
+    yield from _place(why, origin)
+    error_class = class_name(why.error) if why.error is not None else why.error_class
+    if error_class:
+        yield EXCEPTION_CLASS, error_class[:HEADER_CHARS_MAX]
     yield EXCEPTION_MESSAGE, (why.detail or why.reason)[:HEADER_CHARS_MAX]
     yield REASON, why.reason[:HEADER_CHARS_MAX]
     yield FLOW, why.flow[:HEADER_CHARS_MAX]
     yield ATTEMPT, str(why.attempt)
     yield TRACE_ID, why.trace_id[:HEADER_CHARS_MAX]
     yield FAILED_AT, str(time.time_ns() // 1_000_000)
+    timer = str(why.timer) if why.timer else ""
+    for name, text in ((GROUP, why.group), (REPLAY_OF, why.replay_of), (TIMER, timer)):
+        if text:
+            yield name, text[:HEADER_CHARS_MAX]
+
+
+def _place(why: Why, origin: Origin) -> Iterator[tuple[str, str]]:
+    if origin.topic is not None:
+        yield TOPIC, origin.topic
+        yield PARTITION, str(origin.partition)
+        yield OFFSET, str(origin.offset)
+        yield TASK_ID, str(origin.partition)
+    if why.flow:
+        yield CONNECTOR_NAME, why.flow[:HEADER_CHARS_MAX]
+    if why.stage:
+        yield STAGE, why.stage
 
 
 def _parts(letter: DeadLetter) -> Iterator[DeadLetter]:

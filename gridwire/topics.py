@@ -220,6 +220,14 @@ CHECKPOINTS = Topic(
     doc="How far each polled resource has been read, keyed by platform and resource.",
     compacted=True,
 )
+DEAD_LETTER_MARKS = Topic(
+    name="mark.dead-letters",
+    record=r.DeadLetterMark,
+    key=lambda mark: mark.letter,
+    kind="internal",
+    doc="Which dead letters were replayed or discarded, keyed by letter id.",
+    compacted=True,
+)
 BRAZE_RECEIPTS = _receipts("braze")
 BIGCOMMERCE_RECEIPTS = _receipts("bigcommerce")
 TRADING_GRID_RECEIPTS = _receipts("trading-grid")

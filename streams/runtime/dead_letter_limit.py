@@ -1,0 +1,111 @@
+"""A bad deployment must not drain a topic into dead letters: past a run or a share of them the worker stops.
+
+Both are counted per leg, over committed transactions, in memory: a worker that starts again counts anew.
+"""
+
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gridwire.settings import SettingsError
+from streams.engine.outbox import Dead
+from streams.runtime.writer import FatalError
+
+LegKey = tuple[str, str]  # flow id, leg name
+UNREADABLE: LegKey = ("", "")  # dead letters of no leg: bytes that are no record
+
+
+@dataclass(slots=True)
+class Window:
+    """The latest commits of one leg that hold at least `records_min` records together."""
+
+    records_min: int
+    records: int = 0
+    dead: int = 0
+    _commits: deque[tuple[int, int]] = field(default_factory=deque)
+
+    def add(self, records: int, dead: int) -> None:
+        """One commit. Letters without a record of their own (a deadline passed) count with those before them."""
+        if not records and self._commits:
+            before, died = self._commits.pop()
+            self._commits.append((before, died + dead))
+        else:
+            self._commits.append((records, dead))
+        self.records += records
+        self.dead += dead
+        while self.records - self._commits[0][0] >= self.records_min:
+            gone, died = self._commits.popleft()
+            self.records -= gone
+            self.dead -= died
+
+    @property
+    def full(self) -> bool:
+        return self.records >= self.records_min
+
+
+class DeadLetterLimit:
+    """`in_a_row_max`: letters of a leg without a success between. `ratio_max`: their share of the leg's latest
+    `ratio_records` records; 1 or more: only the run counts. Raises SettingsError where they make no sense.
+    """
+
+    def __init__(self, in_a_row_max: int, ratio_max: float, ratio_records: int) -> None:
+        problems = []
+        if in_a_row_max < 1:
+            problems.append("GRIDWIRE_DEAD_LETTERS_IN_A_ROW_MAX is less than 1: set it to 1 or more")
+        if not ratio_max > 0:
+            problems.append("GRIDWIRE_DEAD_LETTERS_RATIO_MAX is not above 0: set it to e.g. 0.5")
+        if ratio_records < 1:
+            problems.append("GRIDWIRE_DEAD_LETTERS_RATIO_RECORDS is less than 1: set it to e.g. 1000")
+        if problems:
+            raise SettingsError(problems)
+        self._in_a_row_max = in_a_row_max
+        self._ratio_max = ratio_max
+        self._ratio_records = ratio_records
+        self._in_a_row: dict[LegKey, int] = {}
+        self._windows: dict[LegKey, Window] = {}
+
+    def committed(
+        self, counts: Mapping[tuple[str, str, str, str], int], letters: Sequence[Dead]
+    ) -> None:
+        """Takes note of one commit: what became of records, by (flow, leg, what, reason), and its dead letters.
+
+        Raises FatalError where a leg is over a limit; what was committed stays committed.
+        """
+        dead = Counter((letter.flow, letter.leg) for letter in letters)
+        taken: Counter[LegKey] = Counter()
+        for (flow, leg, what, _), count in counts.items():
+            if what in ("processed", "kept") and count and (flow, leg) not in dead:
+                self._in_a_row.pop((flow, leg), None)
+            if what == "in":
+                taken[flow, leg] += count
+        if taken and UNREADABLE not in dead:
+            self._in_a_row.pop(UNREADABLE, None)
+        taken[UNREADABLE] = sum(taken.values()) + dead[UNREADABLE]
+        for key in taken.keys() | dead.keys():
+            self._note(key, taken[key], dead[key])
+
+    def _note(self, key: LegKey, records: int, dead: int) -> None:
+        window = self._windows.setdefault(key, Window(self._ratio_records))
+        window.add(records, dead)
+        if not dead:
+            return
+        run = self._in_a_row[key] = self._in_a_row.get(key, 0) + dead
+        if run >= self._in_a_row_max:
+            raise FatalError(
+                _advice(key, f"{run} dead letters in a row", "GRIDWIRE_DEAD_LETTERS_IN_A_ROW_MAX")
+            )
+        if self._ratio_max < 1 and window.full and window.dead > self._ratio_max * window.records:
+            what = f"{window.dead} dead letters among its last {window.records} records"
+            raise FatalError(_advice(key, what, "GRIDWIRE_DEAD_LETTERS_RATIO_MAX"))
+
+
+def _advice(key: LegKey, what: str, setting: str) -> str:
+    flow, leg = key
+    who = f"{flow}/{leg}" if flow else "reading"
+    chosen = f"--flow {flow} --leg {leg}" if flow else "--topic streams --unreadable"
+    return (
+        f"{who}: {what} (more than {setting} allows). The worker stops, so that the topic is not drained into "
+        f"dead-letter.streams. Look at them with `gridwire dead-letters list {chosen}`, mend the cause (a deployment, "
+        "a schema, a setting), start the worker again, then write them back with "
+        f"`gridwire dead-letters replay {chosen}`. If so many are to be expected, raise {setting}."
+    )
