@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from types import FrameType
 from typing import IO, Any
 
 import msgspec
@@ -55,9 +56,17 @@ def _where(error: BaseException) -> tuple[str, str]:
     while cause is not None and len(kinds) < CAUSES_MAX:
         kinds.append(type(cause).__name__)
         cause = cause.__cause__ or cause.__context__
-    frames = traceback.extract_tb(error.__traceback__)[-FRAMES_MAX:]
-    places = [f"{Path(one.filename).name}:{one.lineno} {one.name}" for one in frames]
-    return " < ".join(kinds), " > ".join(places)
+    return " < ".join(kinds), _places(traceback.extract_tb(error.__traceback__))
+
+
+def place(frame: FrameType) -> str:
+    """Where a running thread is: files, lines and functions, the innermost last."""
+    return _places(traceback.extract_stack(frame))
+
+
+def _places(frames: traceback.StackSummary) -> str:
+    last = frames[-FRAMES_MAX:]
+    return " > ".join(f"{Path(one.filename).name}:{one.lineno} {one.name}" for one in last)
 
 
 class JsonFormatter(logging.Formatter):

@@ -28,7 +28,8 @@ from connectors.kit.supervision import Part, run_parts
 from gridwire import kafka as clients
 from gridwire import metrics
 from gridwire.codec import Codec, Registry
-from gridwire.health import Health, OpsServer
+from gridwire.health import Health
+from gridwire.ops import OpsServer
 from gridwire.serving import AsgiServer
 from gridwire.settings import KafkaSettings, load
 

@@ -14,12 +14,14 @@ from yarl import URL
 
 from gridwire import kafka, metrics
 from gridwire.codec import Codec, Registry
-from gridwire.health import Health, OpsServer
+from gridwire.health import Health
+from gridwire.ops import OpsServer
 from gridwire.settings import KafkaSettings
 from streams.engine.plan import FEED_PREFIX, Plan, plan
 from streams.engine.settle import Limits
 from streams.flow import Flow
 from streams.runtime.broker import TP
+from streams.runtime.dead_letter_limit import DeadLetterLimit
 from streams.runtime.rounds import DEFAULT_GROUP, Pending, Rounds, changelog
 from streams.runtime.settings import StreamsSettings
 from streams.runtime.transport import BATCH_CODEC, Transport
@@ -29,7 +31,6 @@ log = logging.getLogger(__name__)
 
 STALL_S_MAX = 120.0
 STOP_S_MAX = 30.0
-UNREADABLE = ("", "")  # dead letters of no leg: bytes that are no record
 # A round makes some hundred thousand objects and hardly a cycle, beside tables of a million: Python's own thresholds
 # (700 objects) would have the collector take a fifth of the time.
 GC_THRESHOLDS = (50_000, 20, 50)
@@ -53,7 +54,11 @@ class Context:
         self.positions: dict[TP, int] = {}
         self.failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self._progress_at = time.monotonic()
-        self._dead_in_a_row: dict[tuple[str, str], int] = {}
+        self._letters = DeadLetterLimit(
+            streams.dead_letters_in_a_row_max,
+            streams.dead_letters_ratio_max,
+            streams.dead_letters_ratio_records,
+        )
 
     def failed(self, error: BaseException) -> None:
         """The round loop ended."""
@@ -64,24 +69,10 @@ class Context:
         """A commit went through, or there was nothing to do."""
         self._progress_at = time.monotonic()
 
-    def watch_dead_letters(self, pending: Pending) -> None:
-        """Raises FatalError where a leg has dead-lettered too many records in a row."""
+    def committed(self, pending: Pending) -> None:
+        """A transaction was committed. Raises FatalError where a leg is over its limit of dead letters."""
         self.positions.update(pending.positions)
-        dead = {(d.flow, d.leg): 0 for d in pending.dead}
-        for letter in pending.dead:
-            dead[letter.flow, letter.leg] += 1
-        for (flow, leg, what, _), count in pending.counts.items():
-            if what in ("processed", "kept") and count and (flow, leg) not in dead:
-                self._dead_in_a_row.pop((flow, leg), None)
-            if what == "in" and count and UNREADABLE not in dead:
-                self._dead_in_a_row.pop(UNREADABLE, None)
-        for key, count in dead.items():
-            run = self._dead_in_a_row[key] = self._dead_in_a_row.get(key, 0) + count
-            if run >= self.streams.dead_letters_in_a_row_max:
-                raise FatalError(
-                    f"{'/'.join(key) or 'reading'}: {run} dead letters in a row; look at them with "
-                    "`kcat` on dead-letter.streams, mend the cause, then start the worker again"
-                )
+        self._letters.committed(pending.counts, pending.dead)
 
     def observe(self, lags: Mapping[TP, int]) -> None:
         for (topic, partition), lag in lags.items():
