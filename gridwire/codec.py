@@ -42,14 +42,15 @@ class RegistryUnavailableError(Exception):
 
 def parse(text: str) -> Any:
     """A schema ready for fastavro; logical types removed, so that timestamps stay int."""
-    return fastavro.parse_schema(_plain(json.loads(text)))
+    return fastavro.parse_schema(plain_schema(json.loads(text)))
 
 
-def _plain(node: Any) -> Any:
+def plain_schema(node: Any) -> Any:
+    """A schema (parsed JSON) without logical types, so that timestamps stay int."""
     if isinstance(node, list):
-        return [_plain(branch) for branch in node]
+        return [plain_schema(branch) for branch in node]
     if isinstance(node, dict):
-        return {name: _plain(value) for name, value in node.items() if name != "logicalType"}
+        return {name: plain_schema(value) for name, value in node.items() if name != "logicalType"}
     return node
 
 
@@ -129,6 +130,7 @@ class TopicCodec(Generic[R]):
         self._head: bytes | None = None
         self._write = compiled.writer(self._text) or self._write_by_reference
         self._readers: dict[bytes, compiled.Read] = {}  # by magic byte and schema id
+        self._alike: set[bytes] = set()  # those of which the body is as we would write it
 
     @property
     def head(self) -> bytes:
@@ -191,10 +193,21 @@ class TopicCodec(Generic[R]):
         ) as error:  # fastavro raises many kinds on bad bytes and unresolvable schemas
             raise CodecError("not readable as its topic's record", type(error).__name__) from error
 
+    def body(self, value: bytes | None) -> bytes:
+        """What follows the schema id, in our own schema, whichever the message was written with.
+
+        Raises as `decode` does.
+        """
+        if value is not None and value[: HEADER.size] in self._alike:
+            return value[HEADER.size :]
+        return self.encode(self.decode(value))[HEADER.size :]
+
     def _note_reader(self, head: bytes, writer: Any) -> None:
         """Messages that begin like this are read by a compiled function from now on, where that is possible."""
         if head not in self._readers:
-            read = compiled.reader(self._text) if _layout(writer) == self._layout else None
+            alike = _layout(writer) == self._layout
+            self._alike.update({head} if alike else ())
+            read = compiled.reader(self._text) if alike else None
             self._readers[head] = read or self._read_by_reference
 
 

@@ -209,4 +209,8 @@ class Driver:
         self._task.commit()
         self.counts.update(outbox.counts.take())
         self.dead_letters.extend(outbox.dead)
-        return [(topics.BY_NAME[out.topic], out.key, out.value) for out in outbox.outs]
+        return [
+            (topics.BY_NAME[out.topic], key, value)
+            for out in outbox.outs
+            for key, value in out.messages()
+        ]

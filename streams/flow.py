@@ -9,17 +9,21 @@ here never asks a clock. What a function may yield:
 - `Filtered(reason)`: the record ends here on purpose; counted by reason. A function that yields nothing for a record
   counts as filtered with reason "nothing to do".
 - in a fold: `Keep(state)`, `Forget()`, `SetTimer(name, due_ms)`, `CancelTimer(name)`.
-- in columns: `Caused(record, output)`; a bare output there is caused by the whole batch.
+- in columns, by records: `Caused(record, output)`; by Arrow columns: `Outputs`. A bare output there is caused by the
+  whole batch.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import msgspec
 
 from gridwire.records import Record
 from gridwire.topics import Topic
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 R = TypeVar("R")  # what a leg reads: a record, or a fired timer
 R_contra = TypeVar("R_contra", contravariant=True)
@@ -77,7 +81,21 @@ class Caused:
     output: Record
 
 
-Effect = Record | Filtered | Keep[Any] | Forget | SetTimer | CancelTimer | Caused
+@dataclass(frozen=True, slots=True, eq=False)
+class Outputs:
+    """In Arrow columns: many outputs of one type, each caused by one record of the batch.
+
+    `columns`: the record's own fields by name, equally long (the header is stamped). `key`: their message keys.
+    `causes`: the row of the batch that each follows from, none twice; None: row i from row i.
+    """
+
+    record: type[Record]
+    key: "pa.Array"
+    columns: Mapping[str, "pa.Array"]
+    causes: "pa.Array | None" = None
+
+
+Effect = Record | Filtered | Keep[Any] | Forget | SetTimer | CancelTimer | Caused | Outputs
 Effects = Iterator[Effect]
 
 
@@ -125,7 +143,8 @@ class Table(Generic[Row]):
 
     `copy_of`: None for a partitioned table (its rows live with their partition and are written by folds that keep
     it); else the compacted topic of which every worker holds a full copy, which also has `indexes`: name → the
-    index keys of a row.
+    index keys of a row. `retain_days`: a row of a partitioned table that nobody has written for longer is deleted,
+    within hours of the partition's time; None keeps rows for ever.
     """
 
     name: str
@@ -134,6 +153,14 @@ class Table(Generic[Row]):
     doc: str
     copy_of: Topic[Row] | None = None
     indexes: Mapping[str, Callable[[Row], Iterable[str]]] = field(default_factory=dict)
+    retain_days: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.retain_days is not None and (self.copy_of is not None or self.retain_days <= 0):
+            raise ValueError(
+                f"{self.name}: retain_days is for partitioned tables, and more than 0; a full copy holds what "
+                "its topic holds"
+            )
 
     @property
     def changelog(self) -> Topic[Row]:
@@ -252,13 +279,18 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A whole batch of one partition at a time, for high volume. `rows` is the reference implementation."""
+    """A whole batch of one partition at a time, for high volume.
+
+    `rows` is the reference implementation, by records. `batches` does the same on an Arrow record batch (a column per
+    field; timestamps are int64 milliseconds) and is used where there is one; both must give equal outputs.
+    """
 
     name: str
     reads: Topic[Any]
     tables: tuple[Table[Any], ...]
     rows: Callable[[Sequence[Any], Rows], Effects]
     writes: tuple[Topic[Any], ...]
+    batches: "Callable[[pa.RecordBatch, Rows], Effects] | None" = None
 
 
 Leg = Map | Join | Fold | Columns

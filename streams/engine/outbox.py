@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from streams.engine.counts import Counts
 from streams.engine.message import Message
-from streams.engine.settle import Out, OutputError
+from streams.engine.settle import Out, OutBatch, OutputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Dead:
 class Outbox:
     """What a round wants written."""
 
-    outs: list[Out] = field(default_factory=list)
+    outs: list[Out | OutBatch] = field(default_factory=list)
     dead: list[Dead] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
 

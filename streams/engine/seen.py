@@ -6,6 +6,7 @@ The ids of a round are one row of the store, so that remembering costs 16 bytes 
 import hashlib
 import re
 from collections import deque
+from collections.abc import Sequence
 
 from streams.engine.store import Store
 
@@ -46,12 +47,24 @@ class Seen:
 
     def first_time(self, event_id: str) -> bool:
         """True once per id."""
+        return self._first_time(compact(event_id))
+
+    def _first_time(self, compact_id: bytes) -> bool:
         known = len(self._ids)
-        self._ids.add(compact_id := compact(event_id))
+        self._ids.add(compact_id)
         if len(self._ids) == known:
             return False
         self._round.append(compact_id)
         return True
+
+    def first_times(self, compact_ids: Sequence[bytes]) -> list[bool] | None:
+        """What `first_time` says of each, in order; None where all are new, as they mostly are."""
+        ids = set(compact_ids)
+        if len(ids) == len(compact_ids) and ids.isdisjoint(self._ids):
+            self._ids |= ids
+            self._round.extend(compact_ids)
+            return None
+        return [self._first_time(compact_id) for compact_id in compact_ids]
 
     def drain(self) -> None:
         """Writes the round's ids into the store and forgets the oldest beyond the bound."""

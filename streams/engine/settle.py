@@ -45,6 +45,29 @@ class Out(msgspec.Struct, frozen=True, gc=False):
     trace_id: str
     label: str  # flow id/leg that writes it
 
+    def __len__(self) -> int:
+        return 1
+
+    def messages(self) -> Iterable[tuple[str, bytes]]:
+        """(key, value)"""
+        return ((self.key, self.value),)
+
+
+class OutBatch(msgspec.Struct, frozen=True, gc=False):
+    """Messages to write to one topic, one per key and value."""
+
+    topic: str
+    label: str
+    keys: list[str]
+    values: list[bytes]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def messages(self) -> Iterable[tuple[str, bytes]]:
+        """(key, value) of each"""
+        return zip(self.keys, self.values, strict=True)
+
 
 class Before(msgspec.Struct, frozen=True):
     """The state before: of a private fold (`held`) or of a fold that keeps a table (`row`)."""
@@ -63,6 +86,7 @@ class Settled:
 
     key: str | None
     outs: list[Out] = field(default_factory=list)
+    batches: list[OutBatch] = field(default_factory=list)
     counts: list[tuple[str, str, int]] = field(default_factory=list)
     changed: bool = False
     held: Held[Any] | None = None
@@ -91,12 +115,15 @@ class Settler:
         *,
         now_ms: int,
         records: int = 1,
+        beside: int = 0,
     ) -> Settled:
         """Goes through the effects of one call over `records` records (0: a timer).
 
+        `beside`: how many outputs the call has besides these.
+
         Raises OutputError, CodecError, RegistryUnavailableError, and whatever the leg's function raises.
         """
-        return _Call(self, bound, cause, before, now_ms).run(effects, records)
+        return _Call(self, bound, cause, before, now_ms).run(effects, records, beside)
 
 
 class _Call:
@@ -130,7 +157,7 @@ class _Call:
         self.filtered = 0
         self.causes: dict[str, Stamper] = {}
 
-    def run(self, effects: Iterable[Effect], records: int) -> Settled:
+    def run(self, effects: Iterable[Effect], records: int, beside: int) -> Settled:
         for effect in effects:
             if isinstance(effect, Filtered):
                 self.filtered += effect.count
@@ -144,7 +171,7 @@ class _Call:
                 self._change(effect)
         if self.touched and not self._keep():
             return Settled(self.before.key, counts=[("filtered", "older version", records)])
-        self.settled.counts.extend(self._accounts(records))
+        self.settled.counts.extend(self._accounts(records, len(self.settled.outs) + beside))
         return self.settled
 
     def _stamper_of(self, cause: Record) -> Stamper:
@@ -155,15 +182,14 @@ class _Call:
             self.causes[cause.event_id] = stamper
         return stamper
 
-    def _accounts(self, records: int) -> list[tuple[str, str, int]]:
-        settled = self.settled
-        counts = [("emitted", "", len(settled.outs))] if settled.outs else []
+    def _accounts(self, records: int, emitted: int) -> list[tuple[str, str, int]]:
+        counts = [("emitted", "", emitted)] if emitted else []
         left = records - self.filtered
         if left <= 0:
             return counts
-        if settled.outs:
+        if emitted:
             return [*counts, ("processed", "", left)]
-        if settled.changed:
+        if self.settled.changed:
             return [*counts, ("kept", "", left)]
         return [*counts, ("filtered", "nothing to do", left)]
 

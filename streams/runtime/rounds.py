@@ -262,7 +262,8 @@ class Rounds:
         for task in self.tasks.values():
             outbox, changed = task.drain()
             for out in outbox.outs:
-                outputs.setdefault(out.topic, []).append({"value": out.value, "key": out.key})
+                messages = outputs.setdefault(out.topic, [])
+                messages.extend({"value": value, "key": key} for key, value in out.messages())
             changelogs.extend(
                 Write(
                     changelog(self._group, store),
@@ -279,7 +280,8 @@ class Rounds:
     def _note(self, outbox: Outbox) -> None:
         self.pending.counts.update(outbox.counts.take())
         self.pending.dead.extend(outbox.dead)
-        self.pending.emitted.update((out.label, out.topic) for out in outbox.outs)
+        for out in outbox.outs:
+            self.pending.emitted[out.label, out.topic] += len(out)
 
     def committed(self) -> Pending:
         """What was pending is committed; returns it for the metrics."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -45,6 +45,22 @@ class WindowKey(NamedTuple):
     start_ms: int
 
 
+class Counted(NamedTuple):
+    """What an event says to the window it counts in. `region`: "" where unknown; `at`: when it counts."""
+
+    partner_id: str
+    region: str
+    sku: str
+    product_line: str | None
+    kind: str
+    at: int
+    arrived_at: int
+    user_id: str
+    quantity: int
+    currency: str | None
+    revenue_minor: int | None
+
+
 @dataclass(slots=True)
 class Sum:
     """What a batch adds to one window."""
@@ -55,6 +71,34 @@ class Sum:
     units: int = 0
     revenue_minor: Counter[str] = field(default_factory=Counter)
     users: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Sums:
+    """What a batch adds to windows of `size_ms`. At most `group_size_min` users of a window are told apart."""
+
+    size_ms: int
+    group_size_min: int
+    by_window: dict[WindowKey, Sum] = field(default_factory=dict)
+
+    def add(self, event: Counted) -> None:
+        start = window_start(event.at, self.size_ms)
+        key = WindowKey(event.partner_id, event.region, event.sku, start)
+        one = self.by_window.get(key)
+        if one is None:
+            one = self.by_window[key] = Sum(event.product_line, event.arrived_at)
+        elif event.arrived_at < one.arrived_at:
+            one.arrived_at = event.arrived_at
+        one.counts[event.kind] += 1
+        if event.kind in ORDERED:
+            one.units += event.quantity
+            if event.currency and event.revenue_minor:
+                one.revenue_minor[event.currency] += event.revenue_minor
+        if len(one.users) < self.group_size_min:
+            one.users.add(user_hash(event.user_id, start))
+
+    def partials(self) -> Iterator[EngagementPartial]:
+        return (_partial(key, one) for key, one in self.by_window.items())
 
 
 def user_hash(user_id: str, start_ms: int) -> int:
@@ -85,7 +129,7 @@ class Enrich:
 
     def rows(self, events: Sequence[Engagement], rows: Rows) -> Effects:
         """Bots and machines out; the rest enriched; what has a partner and a product counts in its window."""
-        sums: dict[WindowKey, Sum] = {}
+        sums = Sums(self.size_ms, self.group_size_min)
         supplies: Supplies = {}
         bots = machines = 0
         for event in events:
@@ -99,31 +143,30 @@ class Enrich:
                 if event.kind in SETTLING:
                     yield from self._cart(event, enriched)
                 yield Caused(event, enriched)
-        yield from (_partial(key, one) for key, one in sums.items())
+        yield from sums.partials()
         if bots:
             yield Filtered("bot click", bots)
         if machines:
             yield Filtered("machine open", machines)
 
-    def _count(
-        self, sums: dict[WindowKey, Sum], event: Engagement, enriched: EnrichedEngagement
-    ) -> None:
+    def _count(self, sums: Sums, event: Engagement, enriched: EnrichedEngagement) -> None:
         if enriched.partner_id is None or not enriched.sku or event.kind not in ENGAGED:
             return
-        start = window_start(effective_at(event, self.clock_skew_ms), self.size_ms)
-        key = WindowKey(enriched.partner_id, enriched.region or "", enriched.sku, start)
-        one = sums.get(key)
-        if one is None:
-            one = sums[key] = Sum(enriched.product_line, event.produced_at)
-        elif event.produced_at < one.arrived_at:
-            one.arrived_at = event.produced_at
-        one.counts[event.kind] += 1
-        if event.kind in ORDERED:
-            one.units += event.quantity
-            if event.currency and event.revenue_minor:
-                one.revenue_minor[event.currency] += event.revenue_minor
-        if len(one.users) < self.group_size_min:
-            one.users.add(user_hash(event.user_id, start))
+        sums.add(
+            Counted(
+                partner_id=enriched.partner_id,
+                region=enriched.region or "",
+                sku=enriched.sku,
+                product_line=enriched.product_line,
+                kind=event.kind,
+                at=effective_at(event, self.clock_skew_ms),
+                arrived_at=event.produced_at,
+                user_id=event.user_id,
+                quantity=event.quantity,
+                currency=event.currency,
+                revenue_minor=event.revenue_minor,
+            )
+        )
 
     def _cart(self, event: Engagement, enriched: EnrichedEngagement) -> Iterable[Caused]:
         ordered = event.kind in ORDERED
@@ -154,7 +197,7 @@ def _enriched(event: Engagement, supply: Supply, rows: Rows) -> EnrichedEngageme
         quantity=event.quantity,
         revenue_minor=event.revenue_minor,
         currency=event.currency,
-        region=event.region or _home(event, rows),
+        region=event.region or home_of(event.user_id, event.identified, rows),
         partner_id=partner.partner_id if partner else None,
         product_line=product.product_line if product else None,
         campaign_id=event.campaign_id,
@@ -163,18 +206,25 @@ def _enriched(event: Engagement, supply: Supply, rows: Rows) -> EnrichedEngageme
 
 
 def _supply(sku: str | None, rows: Rows, supplies: Supplies) -> Supply:
-    """Supplying partner and product of a sku; each sku is looked up once per batch."""
+    """Each sku is looked up once per batch."""
     if not sku:
         return None, None
     found = supplies.get(sku)
     if found is None:
-        found = supplier_of(rows.where(PARTNERS, "sku", sku)), rows.get(PRODUCTS, sku)
-        supplies[sku] = found
+        found = supplies[sku] = supply_of(sku, rows)
     return found
 
 
-def _home(event: Engagement, rows: Rows) -> str | None:
-    customer = rows.get(CUSTOMERS, event.user_id) if event.identified else None
+def supply_of(sku: str, rows: Rows) -> Supply:
+    """Supplying partner and product of a sku."""
+    if not sku:
+        return None, None
+    return supplier_of(rows.where(PARTNERS, "sku", sku)), rows.get(PRODUCTS, sku)
+
+
+def home_of(user_id: str, identified: bool, rows: Rows) -> str | None:
+    """The region of a user whom we know."""
+    customer = rows.get(CUSTOMERS, user_id) if identified else None
     return customer.region if customer else None
 
 

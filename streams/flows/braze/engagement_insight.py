@@ -8,6 +8,7 @@ from gridwire import topics
 from gridwire.records import EngagementKind
 from streams.flow import Columns, Flow, Fold, GoOn, Leg, on, on_timer
 from streams.flows.braze.engagement_carts import Abandonment, Carts
+from streams.flows.braze.engagement_columns import EnrichColumns
 from streams.flows.braze.engagement_enrich import Enrich
 from streams.flows.braze.engagement_insights import FLOW_ID, Audience
 from streams.flows.braze.engagement_windows import Figures, Tumbling, Windows
@@ -62,6 +63,7 @@ def _enrich(settings: Settings) -> Columns:
         reads=topics.BRAZE_ENGAGEMENT,
         tables=(PARTNERS, PRODUCTS, CUSTOMERS),
         rows=enrich.rows,
+        batches=EnrichColumns(enrich).batches,
         writes=(topics.ENRICHED_ENGAGEMENT, topics.ENGAGEMENT_PARTIALS, topics.CART_ACTIVITY),
     )
 

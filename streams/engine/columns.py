@@ -1,0 +1,135 @@
+"""Columns legs: a whole batch at once as Arrow columns; by records, the reference, where anything is out of order.
+
+Both ways write the same bytes (a property test holds them equal), so which of them a batch took shows in metrics only.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gridwire.codec import RegistryUnavailableError
+from gridwire.ids import trace_of
+from gridwire.topics import Topic
+from streams.engine.incoming import Incoming
+from streams.engine.plan import BoundLeg
+from streams.engine.runner import Runner, batch_cause
+from streams.engine.settle import Before, OutBatch, OutputError, Settled
+from streams.engine.uuids import derived_all
+from streams.flow import Caused, Columns, Effect, Outputs
+
+NOT_COLUMNS = "not readable as columns"
+
+
+def run_columns(
+    runner: Runner, bound: BoundLeg, leg: Columns, incoming: Incoming, now_ms: int
+) -> None:
+    """Raises RegistryUnavailableError."""
+    if not incoming.messages:
+        return
+    why = NOT_COLUMNS
+    if leg.batches is not None and incoming.columns is not None:
+        try:
+            runner.apply(bound, _settled(runner, bound, leg, incoming, now_ms))
+        except RegistryUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- records find the one that is at fault
+            why = type(error).__name__
+        else:
+            return
+    if leg.batches is not None:
+        runner.count(bound, "columns fallback", why)
+    runner.batch(bound, leg, incoming.pairs, now_ms)
+
+
+def _settled(
+    runner: Runner, bound: BoundLeg, leg: Columns, incoming: Incoming, now_ms: int
+) -> Settled:
+    if leg.batches is None or incoming.columns is None:
+        raise OutputError("no columns")
+    batch, messages = incoming.columns, incoming.messages
+    written: dict[str, OutBatch] = {}
+    rest: list[Effect] = []
+    causes = _Causes(batch, bound.label, now_ms)
+    for effect in leg.batches(batch, runner.lookups):
+        if not isinstance(effect, Outputs):
+            rest.append(_of_the_batch(effect))
+            continue
+        topic = _topic(bound, effect)
+        if topic.name in written:
+            raise OutputError(f"two outputs of columns to {topic.name}")
+        if len(effect.key):
+            written[topic.name] = _written(runner, bound, topic, effect, causes)
+    cause = batch_cause(
+        bound.label,
+        (messages[0], messages[-1]),
+        pc.max(batch.column("occurred_at")).as_py(),
+        causes.header["trace_id"][0].as_py(),
+    )
+    beside = sum(len(out.keys) for out in written.values())
+    settled = runner.settler.settle(
+        bound, cause, rest, Before(), now_ms=now_ms, records=len(messages), beside=beside
+    )
+    settled.batches.extend(written.values())
+    return settled
+
+
+def _of_the_batch(effect: Effect) -> Effect:
+    if isinstance(effect, Caused):
+        raise OutputError("in columns, outputs of single records are Outputs")
+    return effect
+
+
+def _topic(bound: BoundLeg, outputs: Outputs) -> Topic[Any]:
+    topic = bound.outputs.get(outputs.record)
+    if topic is None:
+        raise OutputError(f"{outputs.record.__name__} is not among what the leg writes")
+    if topic.kind == "command":
+        raise OutputError("commands are not written as columns: go-live holds for each")
+    return topic
+
+
+class _Causes:
+    """Header columns of what a batch's records cause: what `streams.engine.stamp` does, for all of them."""
+
+    def __init__(self, batch: pa.RecordBatch, label: str, now_ms: int) -> None:
+        self._label = label
+        self._now_ms = now_ms
+        ids, traces = batch.column("event_id"), batch.column("trace_id")
+        if pc.any(pc.equal(traces, "")).as_py():
+            pairs = zip(traces.to_pylist(), ids.to_pylist(), strict=True)
+            traces = pa.array([trace or trace_of(event_id) for trace, event_id in pairs])
+        self.header: Mapping[str, pa.Array] = {
+            "occurred_at": batch.column("occurred_at"),
+            "version": batch.column("version"),
+            "trace_id": traces,
+            "causation_id": ids,
+        }
+
+    def stamped(
+        self, topic: Topic[Any], keys: list[str], causes: pa.Array | None
+    ) -> dict[str, pa.Array]:
+        """Header columns of the records with these keys."""
+        header = dict(self.header)
+        if causes is not None:
+            if len(pc.unique(causes)) < len(causes):
+                raise OutputError("two outputs of one record to one topic")
+            header = {name: column.take(causes) for name, column in header.items()}
+        head, tail = f"{self._label}|", f"|{topic.name}|"
+        pairs = zip(header["causation_id"].to_pylist(), keys, strict=True)
+        header["event_id"] = derived_all(f"{head}{cause}{tail}{key}|0" for cause, key in pairs)
+        header["produced_at"] = pa.repeat(pa.scalar(self._now_ms, pa.int64()), len(keys))
+        header["source"] = pa.repeat(pa.scalar(self._label), len(keys))
+        return header
+
+
+def _written(
+    runner: Runner, bound: BoundLeg, topic: Topic[Any], outputs: Outputs, causes: _Causes
+) -> OutBatch:
+    keys = outputs.key.to_pylist()
+    header = causes.stamped(topic, keys, outputs.causes)
+    values = runner.column_codec(topic).encode({**outputs.columns, **header})
+    if max(map(len, values)) > runner.settler.limits.output_bytes_max:
+        raise OutputError("output too large")
+    return OutBatch(topic.name, bound.label, keys, values)
