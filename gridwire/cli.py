@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gridwire import __version__
+from gridwire.commands.letters.arguments import add_dead_letters
 from gridwire.settings import KafkaSettings, SettingsError, load
 
 WRONG = 2
@@ -60,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
         "--since-hours", type=float, default=24.0, help="how far back to read (default %(default)s)"
     )
     trace.add_argument("--json", action="store_true", help="machine-readable")
+    add_dead_letters(commands)
     return top
 
 
@@ -80,7 +82,14 @@ def dispatch(arguments: argparse.Namespace) -> int:
         return int(_module("local").sandbox(arguments.port))
     if name == "demo":
         return int(importlib.import_module("sandbox.demo").run(arguments.json, keep=arguments.keep))
+    return _over_kafka(arguments)
+
+
+def _over_kafka(arguments: argparse.Namespace) -> int:
+    """Commands that read what Kafka holds."""
     settings = load(KafkaSettings)
+    if arguments.command == "dead-letters":
+        return int(_module("dead_letters").run(settings, arguments))
     return int(
         _module("trace").trace(
             settings, arguments.id, since_hours=arguments.since_hours, as_json=arguments.json

@@ -1,0 +1,1 @@
+"""Dead letters as operators see them: reading, marking and writing back. For `gridwire dead-letters`."""

@@ -1,0 +1,108 @@
+"""A record without personal data: what its schema tags `pii` is hidden, and so is the same text wherever it stands."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gridwire.codec import plain
+from gridwire.records import SCHEMAS, Record
+
+HIDDEN = "(hidden)"
+WITHIN_CHARS_MIN = 3  # a shorter text is hidden where it stands alone, not within others
+Schema = Mapping[str, Any]
+
+
+class Redaction:
+    """`record`: plain values. A lane or a key may repeat what a tagged field holds: `scrubbed` hides that, too."""
+
+    def __init__(self, record: Mapping[str, Any], personal: frozenset[str]) -> None:
+        self._personal = personal
+        self.record: dict[str, Any] = self._scrub(record)
+
+    @classmethod
+    def of(cls, record: Record) -> "Redaction":
+        schema = json.loads(SCHEMAS[type(record)])
+        named: dict[str, Schema] = {}
+        _collect(schema, named)
+        personal: set[str] = set()
+        done = _redact(schema, dict(plain(record)), named, personal)
+        return cls(done, frozenset(personal - {""}))
+
+    def scrubbed(self, text: str) -> str:
+        """The text, or that it is hidden."""
+        return HIDDEN if any(self._repeats(text, one) for one in self._personal) else text
+
+    @staticmethod
+    def _repeats(text: str, personal: str) -> bool:
+        return text == personal or (len(personal) >= WITHIN_CHARS_MIN and personal in text)
+
+    def _scrub(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.scrubbed(value)
+        if isinstance(value, Mapping):
+            return {name: self._scrub(one) for name, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._scrub(one) for one in value]
+        return value
+
+
+def _collect(node: Any, named: dict[str, Schema]) -> None:
+    """Every record that is defined in a schema, by its short name."""
+    if isinstance(node, list):
+        for branch in node:
+            _collect(branch, named)
+    elif isinstance(node, dict):
+        if node.get("type") == "record":
+            named[node["name"]] = node
+        for inner in (*node.get("fields", ()), node.get("type"), node.get("items")):
+            _collect(inner, named)
+        _collect(node.get("values"), named)
+
+
+def _redact(node: Any, value: Any, named: Mapping[str, Schema], personal: set[str]) -> Any:
+    if value is None:
+        return None
+    if isinstance(node, list):  # a union: what a branch does not concern, it leaves alone
+        for branch in node:
+            value = _redact(branch, value, named, personal)
+        return value
+    if isinstance(node, str):
+        inner = named.get(node.rsplit(".", 1)[-1])
+        return _redact(inner, value, named, personal) if inner else value
+    if not isinstance(node, dict):
+        return value
+    kind = node["type"]
+    if kind == "record" and isinstance(value, Mapping):
+        return _redact_fields(node, value, named, personal)
+    if kind == "array" and isinstance(value, list | tuple):
+        return [_redact(node["items"], one, named, personal) for one in value]
+    if kind == "map" and isinstance(value, Mapping):
+        return {name: _redact(node["values"], one, named, personal) for name, one in value.items()}
+    return value
+
+
+def _redact_fields(
+    node: Schema, value: Mapping[str, Any], named: Mapping[str, Schema], personal: set[str]
+) -> dict[str, Any]:
+    done = dict(value)
+    for field in node["fields"]:
+        name = field["name"]
+        if done.get(name) is None:
+            continue
+        if field.get("pii"):
+            personal.update(_texts(done[name]))
+            done[name] = HIDDEN
+        else:
+            done[name] = _redact(field["type"], done[name], named, personal)
+    return done
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _texts(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _texts(one)
