@@ -43,7 +43,12 @@ class ColumnCodec:
         bodies = [v[HEAD_BYTES:] for v in values if v is not None and v[:HEAD_BYTES] == head]
         if len(bodies) < len(values):
             bodies = [codec.body(value) for value in values]
-        return _guarded(pyruhvro.deserialize_array, bodies, self._schema)
+        batch: pa.RecordBatch = _guarded(pyruhvro.deserialize_array, bodies, self._schema)
+        try:
+            batch.validate(full=True)  # pyruhvro lets texts through that are no UTF-8
+        except pa.ArrowException as error:
+            raise UnfitError("not valid") from error
+        return batch
 
     def encode(self, columns: Mapping[str, pa.Array]) -> list[bytes]:
         """Message values, one per row. Raises UnfitError where the columns do not fit the schema."""

@@ -1,7 +1,7 @@
 """What a set of flows amounts to: which legs read which topic, which stores and tables they need."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -93,21 +93,28 @@ def _feeds(flow: Flow[Any], leg: Leg) -> bool:
     return flow.id.startswith(FEED_PREFIX) and bool(leg.writes)
 
 
+def _by_records(leg: Leg) -> Leg:
+    return replace(leg, batches=None) if isinstance(leg, Columns) else leg
+
+
 def plan(
     flows: Sequence[Flow[Any]],
     settings: Mapping[str, msgspec.Struct] | None = None,
     *,
     shared_streams: bool = True,
+    arrow: bool = True,
 ) -> Plan:
     """Binds the legs of `flows`, built with `settings` (by flow id; defaults where absent).
 
     `shared_streams`: False leaves out the legs of feeds that write topics. Only one worker group may write these:
-    another would write them twice.
+    another would write them twice. `arrow`: False leaves columns legs to their reference, by records.
     """
     settings = settings or {}
     legs: list[BoundLeg] = []
     for flow in flows:
         built = flow.legs(settings.get(flow.id, flow.settings()))
+        if not arrow:
+            built = tuple(_by_records(leg) for leg in built)
         legs.extend(bind(flow.id, leg) for leg in built if shared_streams or not _feeds(flow, leg))
     duplicates = {leg.label for leg in legs if sum(leg.label == o.label for o in legs) > 1}
     if duplicates:

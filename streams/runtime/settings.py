@@ -1,6 +1,6 @@
 """Settings of the streams role."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -28,6 +28,10 @@ class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
     round_records_max: Annotated[
         int, Env("GRIDWIRE_ROUND_RECORDS_MAX", "the most records in one round")
     ] = 4_000
+    columns: Annotated[
+        Literal["arrow", "rows"],
+        Env("GRIDWIRE_COLUMNS", "arrow: legs that can work on Arrow columns do; rows: none does"),
+    ] = "arrow"
     seen_ids_max: Annotated[
         int,
         Env(
@@ -45,5 +49,19 @@ class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
         Env(
             "GRIDWIRE_DEAD_LETTERS_IN_A_ROW_MAX",
             "how many dead letters in a row of one leg stop the worker",
+        ),
+    ] = 1_000
+    dead_letters_ratio_max: Annotated[
+        float,
+        Env(
+            "GRIDWIRE_DEAD_LETTERS_RATIO_MAX",
+            "the share of a leg's latest records that may be dead letters before the worker stops (1: any)",
+        ),
+    ] = 0.5
+    dead_letters_ratio_records: Annotated[
+        int,
+        Env(
+            "GRIDWIRE_DEAD_LETTERS_RATIO_RECORDS",
+            "how many of a leg's latest records that share is taken of; fewer are not judged",
         ),
     ] = 1_000

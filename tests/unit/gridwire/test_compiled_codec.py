@@ -10,68 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridwire import compiled, records, varint
+from gridwire import compiled, varint
 from gridwire.codec import HEADER, CodecError, TopicCodec, parse, plain
 from gridwire.records import SCHEMAS, Engagement, Record
 from gridwire.topics import BRAZE_ENGAGEMENT, TOPICS
 from streams.driver import LocalRegistry
+from tests.unit.any_record import LONG, TEXT, records_of
 
 HEAD = HEADER.pack(0, 1)
 KINDS = sorted(SCHEMAS, key=lambda kind: kind.__name__)
-LONG = st.integers(-(1 << 63), (1 << 63) - 1)
-INT = st.integers(-(1 << 31), (1 << 31) - 1)
-TEXT = st.text(max_size=200)
 
 
-def _named(node: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    parts = (
-        node if isinstance(node, list) else list(node.values()) if isinstance(node, dict) else []
-    )
-    for part in parts:
-        found |= _named(part) if isinstance(part, dict | list) else {}
-    if isinstance(node, dict) and node.get("type") in ("record", "enum"):
-        found[node["name"]] = node
-    return found
-
-
-def _values(kind: Any, named: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """Values of an Avro type, as records hold them."""
-    if isinstance(kind, list):
-        return st.one_of([_values(branch, named) for branch in kind])
-    if isinstance(kind, dict):
-        return _composed(kind, named)
-    simple: dict[str, st.SearchStrategy[Any]] = {
-        "null": st.none(),
-        "string": TEXT,
-        "long": LONG,
-        "int": INT,
-        "double": st.floats(allow_nan=False),
-        "boolean": st.booleans(),
-    }
-    return simple[kind] if kind in simple else _composed(named[kind.rsplit(".")[-1]], named)
-
-
-def _composed(kind: dict[str, Any], named: dict[str, Any]) -> st.SearchStrategy[Any]:
-    if kind["type"] == "record":
-        made = getattr(records, kind["name"])
-        fields = {part["name"]: _values(part["type"], named) for part in kind["fields"]}
-        return st.builds(made, **fields)
-    if kind["type"] == "enum":
-        return st.sampled_from(kind["symbols"])
-    if kind["type"] == "array":
-        return st.lists(_values(kind["items"], named), max_size=3).map(tuple)
-    if kind["type"] == "map":
-        return st.dictionaries(TEXT, _values(kind["values"], named), max_size=3)
-    return _values(kind["type"], named)
-
-
-def _records(kind: type[Record]) -> st.SearchStrategy[Any]:
-    schema = json.loads(SCHEMAS[kind])
-    return _values(schema, _named(schema))
-
-
-ANY = st.sampled_from(KINDS).flatmap(_records)
+ANY = st.sampled_from(KINDS).flatmap(records_of)
 
 
 def _by_fastavro(record: Record) -> bytes:
@@ -118,7 +68,7 @@ def _read(codec: TopicCodec[Engagement], value: bytes) -> object:
         return error.reason
 
 
-@given(_records(Engagement), st.data())
+@given(records_of(Engagement), st.data())
 def test_damaged_bytes_end_as_they_do_with_fastavro(
     record: Engagement, data: st.DataObject
 ) -> None:
@@ -132,7 +82,7 @@ def test_damaged_bytes_end_as_they_do_with_fastavro(
         assert _read(ours, damaged) == _read(reference, damaged)
 
 
-@given(_records(Engagement), st.data())
+@given(records_of(Engagement), st.data())
 def test_a_field_of_the_wrong_type_ends_as_it_does_with_fastavro(
     record: Engagement, data: st.DataObject
 ) -> None:
