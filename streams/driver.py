@@ -10,14 +10,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from gridwire import topics
 from gridwire.codec import Codec, CodecError, Registry, parse
 from gridwire.ids import derived, trace_of
 from gridwire.records import Record
 from gridwire.topics import Topic
 from streams.engine.message import LocalMessage
 from streams.engine.outbox import Dead
-from streams.engine.plan import plan
+from streams.engine.plan import Plan, plan
 from streams.engine.references import References
 from streams.engine.settle import Limits
 from streams.engine.task import Task
@@ -51,7 +50,10 @@ class LocalRegistry(Registry):
 
 
 class Driver:
-    """Drives `flows` (feeds and flows). `settings`: by flow id. Times are epoch milliseconds."""
+    """Drives `flows` (feeds and flows). `settings`: by flow id. Times are epoch milliseconds.
+
+    `shared_streams`: as a worker group has it that is not the default one, where False (see `streams.engine.plan`).
+    """
 
     def __init__(
         self,
@@ -59,11 +61,13 @@ class Driver:
         settings: Mapping[str, msgspec.Struct] | None = None,
         start_ms: int = START_MS,
         limits: Limits | None = None,
+        shared_streams: bool = True,
     ) -> None:
         self.now_ms = start_ms
         self.counts: Counter[tuple[str, str, str, str]] = Counter()
         self.dead_letters: list[Dead] = []
-        self._plan = plan(flows, settings)
+        self._plan = plan(flows, settings, shared_streams=shared_streams)
+        self._topics = _topics_of(self._plan)
         self._codec = Codec(LocalRegistry())
         self._references = References(self._plan.references, self._codec)
         self._limits = limits or Limits()
@@ -91,7 +95,9 @@ class Driver:
         ready = [self._ready(record, topic.name) for record in records]
         self.send_raw(topic, *((topic.key(r), self._codec.of(topic).encode(r)) for r in ready))
 
-    def send_raw(self, topic: Topic[Any], *messages: tuple[str, bytes | None]) -> None:
+    def send_raw(
+        self, topic: Topic[Any], *messages: tuple[str | bytes | None, bytes | None]
+    ) -> None:
         """Publishes (key, value) pairs as they are, readable or not."""
         if topic.name not in self._plan.by_topic:
             raise ValueError(f"no driven flow reads {topic.name}")
@@ -112,9 +118,12 @@ class Driver:
             trace_id=record.trace_id or trace_of(event_id),
         )
 
-    def _message(self, topic: Topic[Any], key: str, raw: bytes | None) -> LocalMessage:
+    def _message(
+        self, topic: Topic[Any], key: str | bytes | None, raw: bytes | None
+    ) -> LocalMessage:
         self._offsets[topic.name] += 1
-        return LocalMessage(topic.name, 0, self._offsets[topic.name] - 1, key.encode(), raw)
+        key = key.encode() if isinstance(key, str) else key
+        return LocalMessage(topic.name, 0, self._offsets[topic.name] - 1, key, raw)
 
     def advance(
         self, *, minutes: float = 0, seconds: float = 0, hours: float = 0, to_ms: int | None = None
@@ -171,7 +180,7 @@ class Driver:
         return [(d.flow, d.leg, d.reason, self._readable(d)) for d in self.dead_letters]
 
     def _readable(self, dead: Dead) -> Record | None:
-        topic = topics.BY_NAME.get(dead.message.topic() or "")
+        topic = self._topics.get(dead.message.topic() or "")
         try:
             return self._codec.of(topic).decode(dead.message.value()) if topic else None
         except CodecError:
@@ -210,7 +219,14 @@ class Driver:
         self.counts.update(outbox.counts.take())
         self.dead_letters.extend(outbox.dead)
         return [
-            (topics.BY_NAME[out.topic], key, value)
+            (self._topics[out.topic], key, value)
             for out in outbox.outs
             for key, value in out.messages()
         ]
+
+
+def _topics_of(plan_: Plan) -> Mapping[str, Topic[Any]]:
+    """Every topic that the legs read or write, or that is a table, by name."""
+    found = [topic for bound in plan_.legs for topic in bound.leg.writes]
+    found += [table.copy_of for table in plan_.references if table.copy_of is not None]
+    return {topic.name: topic for topic in (*plan_.topics.values(), *found)}
