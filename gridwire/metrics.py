@@ -5,6 +5,8 @@ text (a reason, an event type a platform invented) goes through `bounded` first.
 """
 
 import threading
+from bisect import bisect_left
+from collections.abc import Iterable
 
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
@@ -15,22 +17,10 @@ OTHER = "other"
 
 FAST_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SLOW_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1_800, 7_200, 43_200, 172_800)
+# From the 10 ms of a quiet worker to the hours and days of a backlog.
 LATENCY_S = (
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.15,
-    0.25,
-    0.4,
-    0.6,
-    1.0,
-    2.5,
-    5.0,
-    15.0,
-    60.0,
-    300.0,
-    1_800.0,
+    *(0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.4, 0.6, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0),
+    *(1_800.0, 7_200.0, 43_200.0, 172_800.0),
 )
 BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 
@@ -54,6 +44,17 @@ class Bounded:
             if len(self._known) < LABEL_VALUES_MAX:
                 self._known[label] = label
             return self._known.get(label, OTHER)
+
+
+class SampledHistogram(Histogram):
+    """A histogram that takes values which stand for several: one look at a batch instead of one per record."""
+
+    def observe_all(self, amounts: Iterable[tuple[float, int]]) -> None:
+        """(amount, how many it stands for) each."""
+        self._raise_if_not_observable()  # type: ignore[no-untyped-call]
+        for amount, count in amounts:
+            self._sum.inc(amount * count)
+            self._buckets[bisect_left(self._upper_bounds, amount)].inc(count)
 
 
 reason_label = Bounded()
@@ -224,8 +225,52 @@ FLOW_RECORDS_DEAD = Counter(
     ["flow", "leg", "reason"],
 )
 PARKED_RECORDS = Gauge(
-    "gridwire_parked_records", "Records that wait for a row right now.", ["flow", "leg"]
+    "gridwire_parked_records",
+    "Records that wait for a row right now, on this worker.",
+    ["flow", "leg"],
 )
+TIMERS_SCHEDULED = Gauge(
+    "gridwire_timers_scheduled",
+    "Durable timers on this worker; one that was set anew also counts until its old time has passed.",
+    ["flow", "leg"],
+)
+TIMERS_LATE = Gauge(
+    "gridwire_timers_late_seconds",
+    "How long the most overdue timer or deadline of this worker has been due by the wall clock; they wait for unread "
+    "input.",
+    ["group"],
+)
+COLUMNS_BATCHES = Counter(
+    "gridwire_columns_batches_total",
+    "Batches that a columns leg has processed as columns.",
+    ["flow", "leg"],
+)
+COLUMNS_FALLBACKS = Counter(
+    "gridwire_columns_fallbacks_total",
+    "Batches, or parts of one, that a columns leg has processed record by record, by why.",
+    ["flow", "leg", "reason"],
+)
+INTAKE_LATENCY = SampledHistogram(
+    "gridwire_intake_latency_seconds",
+    "From a source record's occurred_at to its produced_at: how long the platform and the intake took. Counted by "
+    "samples of each batch, when it is committed.",
+    ["topic"],
+    buckets=LATENCY_S,
+)
+PROCESSING_LATENCY = SampledHistogram(
+    "gridwire_processing_latency_seconds",
+    "From a record's produced_at to the commit of what follows from it. Counted by samples of each batch.",
+    ["flow"],
+    buckets=LATENCY_S,
+)
+END_TO_END_LATENCY = SampledHistogram(
+    "gridwire_end_to_end_latency_seconds",
+    "From a record's occurred_at to the commit of what follows from it. Counted by samples of each batch.",
+    ["flow"],
+    buckets=LATENCY_S,
+)
+
+# ---- rounds, tables and partitions -------------------------------------------------------------------------------
 ROUNDS = Counter("gridwire_rounds_total", "Rounds of the stream runtime.", ["group"])
 ROUND_DURATION = Histogram(
     "gridwire_round_duration_seconds",
@@ -233,25 +278,63 @@ ROUND_DURATION = Histogram(
     ["group"],
     buckets=FAST_S,
 )
+COMMIT_DURATION = Histogram(
+    "gridwire_commit_duration_seconds",
+    "How long committing a transaction took, its last deliveries included.",
+    ["group"],
+    buckets=FAST_S,
+)
 BATCH_RECORDS = Histogram(
     "gridwire_batch_records", "Records of one partition in one round.", ["group"], buckets=BATCH
 )
+PRODUCER_QUEUE = Gauge(
+    "gridwire_producer_queue_records",
+    "Messages that wait in the producer to be sent or acknowledged.",
+    ["group"],
+)
+CLIENT_RENEWALS = Counter(
+    "gridwire_client_renewals_total",
+    "Kafka clients that were given up and made anew while the worker went on: consumer, producer.",
+    ["group", "client"],
+)
 TABLE_ROWS = Gauge("gridwire_table_rows", "Rows of a table on this worker.", ["table"])
+TABLE_BYTES = Gauge(
+    "gridwire_table_bytes", "Keys and encoded rows of a table on this worker.", ["table"]
+)
+TABLE_ROWS_EXPIRED = Counter(
+    "gridwire_table_rows_expired_total",
+    "Rows of a table that were deleted because nobody had written them for as long as it retains rows.",
+    ["table"],
+)
+TABLE_ROWS_UNREADABLE = Counter(
+    "gridwire_table_rows_unreadable_total",
+    "Times that a row of a table, or a state of a fold, could not be decoded.",
+    ["table", "reason"],
+)
+RESTORE_PROGRESS = Gauge(
+    "gridwire_restore_progress_ratio",
+    "How much of a table's changelog the running (or the last) restore has read, from 0 to 1.",
+    ["table"],
+)
+RESTORED_ROWS = Counter(
+    "gridwire_restored_rows_total", "Changelog entries that restores have read.", ["table"]
+)
+RESTORED_BYTES = Counter(
+    "gridwire_restored_bytes_total", "Keys and values that restores have read.", ["table"]
+)
 RESTORE_DURATION = Gauge(
     "gridwire_restore_duration_seconds", "How long the last restore of a table took.", ["table"]
-)
-END_TO_END_LATENCY = Histogram(
-    "gridwire_end_to_end_latency_seconds",
-    "From a source record's produced_at to the commit of what follows from it.",
-    ["flow"],
-    buckets=LATENCY_S,
 )
 
 # ---- consumers of every role -------------------------------------------------------------------------------------
 COMMITS = Counter(
     "gridwire_commits_total", "Transactions (or offset commits) that succeeded.", ["group"]
 )
-ABORTS = Counter("gridwire_aborts_total", "Transactions that were aborted.", ["group"])
+ABORTS = Counter(
+    "gridwire_aborts_total",
+    "Transactions that were aborted, by cause: Kafka's own name of an error, registry, revoked, lost, stopped, flow.",
+    ["group", "reason"],
+)
 REBALANCES = Counter(
     "gridwire_rebalances_total",
     "Changes of partition assignment: assigned, revoked, lost.",
@@ -259,8 +342,18 @@ REBALANCES = Counter(
 )
 CONSUMER_LAG = Gauge(
     "gridwire_consumer_lag_records",
-    "Records between the committed offset and the end of the partition.",
+    "Records between what is committed and the last stable record of the partition.",
     ["group", "topic", "partition"],
+)
+CONSUMER_LAG_SECONDS = Gauge(
+    "gridwire_consumer_lag_seconds",
+    "At most so old is the oldest record that is not committed; 0 where all is.",
+    ["group", "topic", "partition"],
+)
+STALLED_PARTITIONS = Gauge(
+    "gridwire_stalled_partitions",
+    "Partitions that lag and have not moved for longer than GRIDWIRE_STALL_S_MAX.",
+    ["group"],
 )
 
 CATALOGUE: tuple[MetricWrapperBase, ...] = tuple(

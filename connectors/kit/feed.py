@@ -310,6 +310,7 @@ class KafkaFeed:
         for one in leaving:
             one.lost = True
             self._assigned.pop(one.partition, None)
+            metrics.CONSUMER_LAG.remove(self.group, self.topic, str(one.partition))
         self._settling.forget_lost()
 
     def _drain(self, leaving: list[Assigned]) -> None:

@@ -65,7 +65,6 @@ class Settling:
         self._confirmed_at = LONG_AGO_S
         self._reopened: deque[float] = deque(maxlen=REOPENS_MAX)
         self._commits = metrics.COMMITS.labels(group)
-        self._aborts = metrics.ABORTS.labels(group)
 
     def open(self) -> None:
         """Raises KafkaException while Kafka does not answer."""
@@ -176,7 +175,7 @@ class Settling:
 
     def _uncommitted(self, error: CommitFailedError) -> bool:
         """Outcomes stay for the next try, or fall with their partition."""
-        self._aborts.inc()
+        metrics.ABORTS.labels(self._group, metrics.reason_label(str(error))).inc()
         log.warning("commit failed", extra={"group": self._group, "why": str(error)})
         if error.group_lost:
             self.doubt()

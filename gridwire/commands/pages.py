@@ -207,7 +207,7 @@ def _closed_lists() -> set[type[Enum]]:
 
 # ---- metrics -----------------------------------------------------------------------------------------------------
 SECTION = re.compile(
-    r"^# -+ (?P<section>.+?) -+$|^(?P<name>[A-Z_]+) = (?:Counter|Gauge|Histogram)\("
+    r"^# -+ (?P<section>.+?) -+$|^(?P<name>[A-Z_]+) = (?:Counter|Gauge|(?:Sampled)?Histogram)\("
 )
 
 

@@ -262,10 +262,10 @@ class Consumer(FaustConsumer):
         self.suspect.committed()
         pending = self.rounds.committed()
         account(pending, self.context.group, self.context.flows_by_topic)
-        self.context.watch_dead_letters(pending)
+        self.context.committed(pending)
 
     def _abort_now(self) -> None:
-        metrics.ABORTS.labels(self.context.group).inc()
+        metrics.ABORTS.labels(self.context.group, "round").inc()
         self._open_since = None
         self._batches = []
         self.broker.writer.abort()
