@@ -13,7 +13,7 @@ here never asks a clock. What a function may yield:
   whole batch.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
@@ -21,9 +21,27 @@ import msgspec
 
 from gridwire.records import Record
 from gridwire.topics import Topic
+from streams.effects import (
+    CancelTimer,
+    Caused,
+    Effect,
+    Effects,
+    Filtered,
+    Forget,
+    Keep,
+    Outputs,
+    SetTimer,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+__all__ = [
+    "CancelTimer", "Caused", "Columns", "Drop", "Effect", "Effects", "Filtered", "Fired", "Flow",
+    "Fold", "Forget", "GoOn", "Input", "Join", "Keep", "Leg", "Lookup", "Map", "Missing",
+    "NoSettings", "OnTimer", "Outputs", "Rows", "SetTimer", "Table", "Wait", "join", "map_leg",
+    "on", "on_timer",
+]  # fmt: skip
 
 R = TypeVar("R")  # what a leg reads: a record, or a fired timer
 R_contra = TypeVar("R_contra", contravariant=True)
@@ -35,68 +53,6 @@ B = TypeVar("B")
 C = TypeVar("C")
 D = TypeVar("D")
 SettingsT = TypeVar("SettingsT", bound=msgspec.Struct)
-
-
-# ---- effects -----------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Filtered:
-    """`count` records end here on purpose. `reason`: a short fixed phrase; it becomes a metric label."""
-
-    reason: str
-    count: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Keep(Generic[S]):
-    """The state of this key from now on."""
-
-    state: S
-
-
-@dataclass(frozen=True, slots=True)
-class Forget:
-    """The key has no state and no timers any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class SetTimer:
-    """Fire `name` for this key at `due_ms` (epoch milliseconds); replaces a timer of the same name."""
-
-    name: str
-    due_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class CancelTimer:
-    """Do not fire `name` for this key."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Caused:
-    """In columns: `output` follows from `cause` alone, not from the whole batch."""
-
-    cause: Record
-    output: Record
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Outputs:
-    """In Arrow columns: many outputs of one type, each caused by one record of the batch.
-
-    `columns`: the record's own fields by name, equally long (the header is stamped). `key`: their message keys.
-    `causes`: the row of the batch that each follows from, none twice; None: row i from row i.
-    """
-
-    record: type[Record]
-    key: "pa.Array"
-    columns: Mapping[str, "pa.Array"]
-    causes: "pa.Array | None" = None
-
-
-Effect = Record | Filtered | Keep[Any] | Forget | SetTimer | CancelTimer | Caused | Outputs
-Effects = Iterator[Effect]
 
 
 # ---- tables and look-ups -----------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ def run_columns(
         except Exception as error:  # noqa: BLE001 -- records find the one that is at fault
             why = type(error).__name__
         else:
+            runner.count(bound, "columns batch")
             return
     if leg.batches is not None:
         runner.count(bound, "columns fallback", why)

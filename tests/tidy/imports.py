@@ -50,6 +50,8 @@ FLOWS_MAY = (
     "streams.rules",
     "streams.tables",
 )
+COLUMNS_MAY = ("pyarrow", "pyarrow.compute")  # in files of columns: no I/O as they use it
+COLUMNS_FILE = "_columns"
 CONNECTOR_LIST = "connectors.registry"  # the one module that lists them all
 PRODUCT = ("gridwire", "connectors", "streams")
 
@@ -151,12 +153,13 @@ def impure_flows(source: Source) -> list[str]:
     """Flows and rules that import more than values, or ask for the time."""
     if not within(source.module, FLOWS):
         return []
+    may = FLOWS_MAY + (COLUMNS_MAY if source.module.endswith(COLUMNS_FILE) else ())
     found = [
         source.at(
             node, f"imports {name}: flows and rules are pure; what they need comes as an argument"
         )
         for node, name in imported(source)
-        if not within(name, FLOWS_MAY) and not _pure_standard_library(name)
+        if not within(name, may) and not _pure_standard_library(name)
     ]
     found += [
         source.at(

@@ -270,7 +270,9 @@ class World:
 
     def commit(self) -> None:
         outbox, changed = self.task.drain()
-        self.outputs += [(out.topic, out.key, out.value) for out in outbox.outs]
+        self.outputs += [
+            (out.topic, key, value) for out in outbox.outs for key, value in out.messages()
+        ]
         for store, rows in changed.items():
             for key, value in rows.items():
                 self.changelog.pop((store, key), None)

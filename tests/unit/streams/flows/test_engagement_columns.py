@@ -107,6 +107,9 @@ def _said(limits: Limits, batches: Sequence[Sequence[Any]], *, arrow: bool) -> S
 
 
 def _fallbacks(counts: Counter[Any]) -> int:
+    """How many batches went by records; both kinds are taken out of the counts."""
+    for key in [key for key in counts if key[2] == "columns batch"]:
+        del counts[key]
     return sum(counts.pop(key) for key in list(counts) if key[2] == "columns fallback")
 
 
