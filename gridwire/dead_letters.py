@@ -13,7 +13,7 @@ from confluent_kafka import Message
 
 from gridwire import metrics
 from gridwire.kafka import MESSAGE_BYTES_MAX
-from gridwire.replays import ATTEMPT, REPLAY_OF, Timer
+from gridwire.replays import ATTEMPT, REPLAY_OF, Timer, replay_in
 from gridwire.topics import DeadLetters
 
 TOPIC = "__connect.errors.topic"
@@ -33,6 +33,11 @@ TIMER = "gridwire.timer"  # the timer that failed: <due, epoch ms>/<name>
 PART = "gridwire.part"  # 1/3: the original bytes did not fit into one message
 OURS = ("__connect.errors.", "gridwire.")
 
+# Reasons of commands that the platform has, or may have, carried out nevertheless.
+OUTCOME_UNKNOWN = "outcome unknown"
+LEARNT_UNFIT = "learnt record does not fit its topic"
+PERHAPS_DONE = frozenset({OUTCOME_UNKNOWN, LEARNT_UNFIT})
+
 HEADER_CHARS_MAX = 500
 HEADERS_KEPT_MAX = 50
 ENVELOPE_BYTES = 20_000  # room for key, headers and framing beside the value
@@ -40,8 +45,9 @@ VALUE_BYTES_MAX = MESSAGE_BYTES_MAX - ENVELOPE_BYTES
 KEY_BYTES_MAX = 10_000
 
 Headers = list[tuple[str, bytes | None]]
-# Connect's names of what was being done: reading bytes, running a flow, carrying out a command.
-Stage = Literal["VALUE_CONVERTER", "TRANSFORMATION", "TASK_PUT", "TASK_POLL"]
+# Connect's names of what was being done: reading bytes, running a flow, writing what came of it, carrying out a
+# command, taking in what a platform told.
+Stage = Literal["VALUE_CONVERTER", "TRANSFORMATION", "KAFKA_PRODUCE", "TASK_PUT", "TASK_POLL"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +112,13 @@ def dead_letter(
 
 
 def of_message(to: DeadLetters, why: Why, message: Message) -> tuple[DeadLetter, ...]:
-    """The dead letter of a consumed message."""
+    """The dead letter of a consumed message. One that was a letter before says which."""
     original = message.headers()
     pairs = original.items() if isinstance(original, Mapping) else original or ()
     kept = tuple((name, v.encode() if isinstance(v, str) else v) for name, v in pairs)
+    before = replay_in(kept)
+    if before is not None:
+        why = replace(why, replay_of=before.letter)
     origin = Origin(message.topic(), message.partition(), message.offset(), kept)
     return dead_letter(to, why, key=message.key(), value=message.value(), origin=origin)
 

@@ -4,7 +4,7 @@ Whoever reads the topic asks `replay_in`: the leg and worker group that are name
 leave it alone. A sink takes it as the command that it is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 REPLAY_OF = "gridwire.replay-of"
@@ -13,7 +13,7 @@ REPLAY_GROUP = "gridwire.replay-group"
 REPLAY_TIMER = "gridwire.replay-timer"
 ATTEMPT = "gridwire.attempt"
 
-Pairs = Iterable[tuple[str, str | bytes | None]]
+Pairs = Iterable[tuple[str, str | bytes | None]] | Mapping[str, str | bytes | None]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -82,7 +82,8 @@ def replay_in(headers: Pairs | None) -> Replay | None:
     """The replay that a message's headers tell of; None for every other message."""
     if not headers:
         return None
-    found = {name: _text(value) for name, value in headers if name.startswith("gridwire.")}
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    found = {name: _text(value) for name, value in pairs if name.startswith("gridwire.")}
     letter = found.get(REPLAY_OF)
     if not letter:
         return None

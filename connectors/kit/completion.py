@@ -90,7 +90,9 @@ class Completions:
         except CodecError as error:
             if self._unreadable.found(error):
                 return Later(UNREADABLE_DELAY_S)
-            why = Why(error.reason, self._flow, detail=str(error), error=error)
+            why = Why(
+                error.reason, self._flow, detail=str(error), error=error, stage="VALUE_CONVERTER"
+            )
             return self._dead(entry, why, "unreadable", None)
         except RegistryUnavailableError as error:
             log.warning("notice waits", extra={"platform": self._platform, "why": str(error)})

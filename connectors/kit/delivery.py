@@ -32,9 +32,10 @@ from connectors.kit.work import (
 )
 from gridwire import metrics
 from gridwire.codec import CodecError, RegistryUnavailableError
-from gridwire.dead_letters import Why, count
+from gridwire.dead_letters import LEARNT_UNFIT, OUTCOME_UNKNOWN, Why, count
 from gridwire.ids import derived
 from gridwire.records import Receipt
+from gridwire.replays import replay_in
 from gridwire.topics import DEAD_LETTER_SINKS
 
 REGISTRY_DELAY_S = 1.0
@@ -129,7 +130,7 @@ class Deliveries:
         if unsafe:
             if entry.intended and self._unsafe_repeats == "at_most_once":
                 return await self._finished(
-                    entry, "unknown", "outcome unknown: restarted meanwhile"
+                    entry, "unknown", f"{OUTCOME_UNKNOWN}: restarted meanwhile"
                 )
             await self.feed.intend(entry)
         result = await self._caller.run(operation.steps(entry.record, body), permit)
@@ -147,7 +148,7 @@ class Deliveries:
                 return Later(MISCONFIGURED_DELAY_S)
             case Transient() if unsafe and verdict.outcome_unknown:
                 if self._unsafe_repeats == "at_most_once":
-                    reason = f"outcome unknown: {verdict.reason}"
+                    reason = f"{OUTCOME_UNKNOWN}: {verdict.reason}"
                     return await self._finished(entry, "unknown", reason)
         return await self._again(entry, verdict)
 
@@ -175,7 +176,7 @@ class Deliveries:
             try:
                 outputs.append(await self._written(topic, learnt))
             except CodecError as error:  # the delivery itself stands
-                why = self._why(entry, "learnt record does not fit its topic", error)
+                why = self._why(entry, LEARNT_UNFIT, error)
                 outputs.extend(letters_of(DEAD_LETTER_SINKS, why, entry.message))
         outputs.append(await self._receipt(entry, "delivered", None, done.object_id))
         return self._settled(entry, "delivered", outputs, None)
@@ -201,7 +202,9 @@ class Deliveries:
 
     def _dead(self, entry: Entry, error: CodecError) -> Settled:
         """No command can be read out of it, so no receipt either: a dead letter with the original bytes."""
-        why = Why(error.reason, FLOW_UNKNOWN, detail=str(error), error=error)
+        why = Why(
+            error.reason, FLOW_UNKNOWN, detail=str(error), error=error, stage="VALUE_CONVERTER"
+        )
         log.warning(
             "command cannot be read",
             extra={"platform": self._platform, "offset": entry.offset, "reason": error.reason},
@@ -217,8 +220,9 @@ class Deliveries:
     ) -> Output:
         command = entry.record
         now_ms = self._clock.epoch_ms()
+        again = replay_in(entry.message.headers())  # then this is its second receipt
         receipt = Receipt(
-            event_id=derived("receipt", command.event_id),
+            event_id=derived("receipt", command.event_id, *([again.letter] if again else [])),
             occurred_at=now_ms,
             produced_at=now_ms,
             source=self._source,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from gridwire.replays import Timer
 from streams.engine.counts import Counts
 from streams.engine.message import Message
 from streams.engine.settle import Out, OutBatch, OutputError
@@ -9,7 +10,7 @@ from streams.engine.settle import Out, OutBatch, OutputError
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """A record that a leg (or the codec: leg is empty) could not process."""
+    """A record that a leg (or the codec: leg is empty) could not process; or a timer of a leg, and then its state."""
 
     message: Message
     flow: str
@@ -17,6 +18,7 @@ class Dead:
     reason: str
     error: str  # class name of the exception; never its text, which may hold personal data
     trace_id: str = ""
+    timer: Timer | None = None
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ from streams.engine.references import References
 from streams.engine.settle import Limits
 from streams.engine.task import Task
 from streams.runtime.broker import TP
+from streams.runtime.letters import letters_of
 from streams.runtime.references import ReferenceReader, Update
 from streams.runtime.restore import restore
 from streams.runtime.writer import FatalError, Single, Write
@@ -272,7 +273,7 @@ class Rounds:
                 )
                 for store, rows in changed.items()
             )
-            singles.extend(single for dead in outbox.dead for single in _letters(dead))
+            singles.extend(single for dead in outbox.dead for single in letters_of(dead, self._group))
             self._note(outbox)
         writes = [Write(topic, messages) for topic, messages in outputs.items()]
         return writes + changelogs, singles
@@ -300,26 +301,6 @@ class Rounds:
         )  # everything since the last commit is to be read again
 
 
-def _letters(dead: Dead) -> list[Single]:
-    message = dead.message
-    headers: list[tuple[str, bytes | None]] = list(message.headers() or ())
-    origin = dead_letters.Origin(
-        message.topic(), message.partition(), message.offset(), tuple(headers)
-    )
-    why = dead_letters.Why(
-        dead.reason,
-        f"{dead.flow}/{dead.leg}" if dead.flow else "",
-        dead.error,
-        trace_id=dead.trace_id,
-    )
-    letters = dead_letters.dead_letter(
-        DEAD_LETTER_STREAMS, why, key=message.key(), value=message.value(), origin=origin
-    )
-    return [
-        Single(letter.topic, letter.key, letter.value, list(letter.headers)) for letter in letters
-    ]
-
-
 def account(pending: Pending, group: str, flows_by_topic: Mapping[str, set[str]]) -> None:
     """Metrics of a committed transaction."""
     metrics.COMMITS.labels(group).inc()
@@ -342,6 +323,7 @@ _PLAIN = {
     "processed": metrics.FLOW_RECORDS_PROCESSED,
     "kept": metrics.FLOW_RECORDS_KEPT,
     "timers": metrics.FLOW_TIMERS,
+    "columns batch": metrics.COLUMNS_BATCHES,
     "withheld": metrics.FLOW_RECORDS_WITHHELD,
 }
 
@@ -356,6 +338,8 @@ def _account_one(flow: str, leg: str, what: str, reason: str, count: int) -> Non
     elif what == "parked":
         metrics.PARKED_RECORDS.labels(flow, leg).inc(count)
         metrics.FLOW_RECORDS_PARKED.labels(flow, leg).inc(max(0, count))
+    elif what == "columns fallback":
+        metrics.COLUMNS_FALLBACKS.labels(flow, leg, metrics.reason_label(reason)).inc(count)
     elif what == "duplicate":
         metrics.DUPLICATES.labels(leg).inc(count)
     elif what in _PLAIN:

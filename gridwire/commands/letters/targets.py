@@ -13,7 +13,6 @@ from streams.flow import Flow, Fold, Leg
 from streams.topology import reads_of
 
 RECORD_BYTES_MAX = MESSAGE_BYTES_MAX + dead_letters.ENVELOPE_BYTES
-OUTCOME_UNKNOWN = "outcome unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,8 @@ def legs_of(flows: Sequence[Flow[Any]]) -> Mapping[str, Leg]:
 
 
 class Targets:
-    """Finds targets. `partitions`: topic → number, as the broker says. `even_if_sent`: commands whose outcome is not
-    known go out again, too.
+    """Finds targets. `partitions`: topic → number, as the broker says. `even_if_sent`: commands that the platform may
+    have carried out go out again, too.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ class Targets:
                 "it is what a platform sent, not a message of a topic: mend the cause, have the platform send it "
                 "again (or `show --raw` it and do by hand what it says), then discard it"
             )
-        if letter.reason == OUTCOME_UNKNOWN and not self._even_if_sent:
+        if letter.reason in dead_letters.PERHAPS_DONE and not self._even_if_sent:
             return Refusal(
                 "the platform may have carried it out: look there; then discard it, or replay it with --even-if-sent"
             )
