@@ -4,10 +4,17 @@ Every producer partitions with murmur2 (Java's default), or nothing that another
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -23,6 +30,11 @@ TRANSACTION_TIMEOUT_MS = (
 )
 MESSAGE_BYTES_MAX = 1_000_000
 HEARTBEATS_PER_SESSION = 5
+READ_AHEAD_KB = 16_384  # a restore's memory is for rows, not for what waits to become rows
+READ_AHEAD_MESSAGES = 20_000  # per partition
+FETCH_BYTES = (
+    524_288  # per partition and compressed: rows that compress well come out at many times that
+)
 POLL_INTERVAL_MS_MAX = 300_000
 # Segments roll and compact often enough that a table restores in seconds.
 COMPACTED = {
@@ -104,6 +116,10 @@ def reader(settings: KafkaSettings, isolation: str = "read_committed") -> Consum
             "enable.auto.offset.store": False,
             "isolation.level": isolation,
             "fetch.wait.max.ms": 50,
+            "queued.max.messages.kbytes": READ_AHEAD_KB,
+            "queued.min.messages": READ_AHEAD_MESSAGES,
+            "max.partition.fetch.bytes": FETCH_BYTES,
+            "fetch.queue.backoff.ms": 5,  # the default, a second, would be most of the time
         }
     )
 
@@ -118,6 +134,38 @@ def end_offsets(settings: KafkaSettings, topic: str, partitions: list[int]) -> d
         return {p: _end_offset(client, TopicPartition(topic, p)) for p in partitions}
     finally:
         client.close()
+
+
+def watermarks(
+    settings: KafkaSettings, places: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], tuple[int, int]]:
+    """First and next offset of each (topic, partition), read-uncommitted. Raises KafkaException, as `end_offsets`."""
+    client = reader(settings, "read_uncommitted")
+
+    def asked(place: tuple[str, int]) -> tuple[int, int]:
+        return patiently(
+            lambda: client.get_watermark_offsets(TopicPartition(*place), timeout=ADMIN_TIMEOUT_S)
+        )
+
+    try:
+        return {place: asked(place) for place in places}
+    finally:
+        client.close()
+
+
+def topic_ids(settings: KafkaSettings, topics: Sequence[str]) -> dict[str, str]:
+    """The ids that topics got when they were created; one that was created anew has another. Without those that the
+    broker does not tell.
+    """
+    admin = AdminClient(client_config(settings))
+    futures = admin.describe_topics(TopicCollection(list(topics)), request_timeout=ADMIN_TIMEOUT_S)
+    found = {}
+    for name, future in futures.items():
+        try:
+            found[name] = str(future.result().topic_id)
+        except KafkaException:
+            continue
+    return found
 
 
 def _end_offset(client: Consumer, partition: TopicPartition) -> int:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gridwire.codec import Codec
+from streams.engine.expiry import Expiry
 from streams.engine.plan import BoundLeg, Plan, table_store
+from streams.engine.rows import Home, MemoryHome, StateError
 from streams.engine.settle import Before, Settled
 from streams.engine.store import FoldStore, Held, Store, TableStore, encode_held
 from streams.engine.timers import Timers
@@ -12,10 +14,11 @@ from streams.flow import Fold, Table
 
 
 class State:
-    """What the legs of a plan know in one partition."""
+    """What the legs of a plan know in one partition. `home`: where the committed rows live."""
 
-    def __init__(self, plan: Plan, codec: Codec) -> None:
-        self.stores = {name: Store(name) for name in plan.stores}
+    def __init__(self, plan: Plan, codec: Codec, home: Home | None = None) -> None:
+        home = home or MemoryHome()
+        self.stores = {name: Store(name, home.rows(name)) for name in plan.stores}
         self.tables = {
             table.name: TableStore(self.stores[table_store(table)], codec.of(table.changelog))
             for table in plan.partitioned
@@ -25,7 +28,16 @@ class State:
             for leg in plan.legs
             if leg.store and isinstance(leg.leg, Fold) and not isinstance(leg.leg.state, Table)
         }
-        self.timers = {label: Timers(states) for label, states in self.folds.items()}
+        self.timers = {
+            label: Timers(states, home.dues(states.store.name))
+            for label, states in self.folds.items()
+        }
+        self._timers_of = {states.store.name: self.timers[n] for n, states in self.folds.items()}
+        self._expiries = {
+            table.name: Expiry(self.tables[table.name], table.retain_days)
+            for table in plan.partitioned
+            if table.retain_days is not None
+        }
 
     def before(self, bound: BoundLeg, key: str | None) -> Before:
         """The state of a key as a leg finds it."""
@@ -76,11 +88,55 @@ class State:
         for timers in self.timers.values():
             timers.abort()
 
+    def restore(self, store: str, entries: Mapping[str, bytes | None]) -> None:
+        """Changelog entries of a store, of each key the last one."""
+        self.stores[store].restore_all(entries)
+        if store in self._timers_of:
+            self._timers_of[store].restored(entries)
+
     def rebuild(self) -> None:
-        """The stores were restored: timers are built anew."""
+        """The stores were restored: timers are built anew.
+
+        Raises StateError where this version cannot read the private states of a fold.
+        """
+        for states in self.folds.values():
+            _check_readable(states)
         for timers in self.timers.values():
             timers.rebuild()
 
+    def expire(self, now_ms: int) -> Mapping[str, int]:
+        """Deletes some of the rows that their tables retain no longer; how many, by table."""
+        counts = {}
+        for table, expiry in self._expiries.items():
+            expired = expiry.step(now_ms)
+            for key in expired:
+                self.tables[table].put(key, None, None)
+            if expired:
+                counts[table] = len(expired)
+        return counts
+
+    def unreadable(self) -> Mapping[tuple[str, str], int]:
+        """How many rows could not be decoded since the last call, by (store, reason)."""
+        found: dict[tuple[str, str], int] = {}
+        held: list[TableStore | FoldStore] = [*self.tables.values(), *self.folds.values()]
+        for states in held:
+            for reason, count in states.unreadable.take().items():
+                found[states.store.name, reason] = count
+        return found
+
     def next_due_ms(self) -> int | None:
         dues = [timers.next_due_ms() for timers in self.timers.values()]
+        dues += [expiry.next_ms() for expiry in self._expiries.values()]
         return min((due for due in dues if due is not None), default=None)
+
+
+def _check_readable(states: FoldStore) -> None:
+    """One bad state costs the records of its key. More than half of them means that the state's type was changed."""
+    bad, seen = states.sample()
+    if bad * 2 > seen:
+        raise StateError(
+            f"{states.store.name}: {bad} of the first {seen} states cannot be read by this version "
+            f"({len(states.store)} states here; nothing is lost). Run the version that wrote them, or one whose "
+            "state only has new fields with defaults (docs/adr/0010-state-that-evolves.md); or give the states up: "
+            "stop all workers, delete the changelog topic of this name, and start again with none"
+        )

@@ -3,34 +3,43 @@
 A round changes rows any number of times; `drain` returns each changed key once (coalesced) for the changelog.
 """
 
-from collections.abc import Iterator
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from gridwire.codec import TopicCodec
+from gridwire.codec import CodecError, TopicCodec
 from gridwire.records import Record
+from streams.engine.rows import DECODED_MAX, MemoryRows, Rows
 
 S = TypeVar("S", bound=msgspec.Struct)
-DECODED_MAX = 50_000  # rows that stay decoded per store; beyond it the cache starts anew
+log = logging.getLogger(__name__)
+UNREADABLE_LOGGED_MAX = 10  # per store; all of them are counted
+SAMPLE_MAX = (
+    1_000  # states that are decoded after a restore, to see whether this version reads them
+)
+__all__ = ["DECODED_MAX", "FoldStore", "Held", "Store", "TableStore", "encode_held"]
 
 
 class Store:
     """Rows of one store in one partition, encoded."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, rows: Rows | None = None) -> None:
         self.name = name
-        self._committed: dict[str, bytes] = {}
+        self.rows: Rows = MemoryRows() if rows is None else rows
         self._open: dict[str, bytes | None] = {}  # since the last commit
         self._round: set[str] = set()  # changed in the running round
 
     def __len__(self) -> int:
-        return len(self._committed)
+        """Committed rows."""
+        return len(self.rows)
 
     def get(self, key: str) -> bytes | None:
         if self._open and key in self._open:
             return self._open[key]
-        return self._committed.get(key)
+        return self.rows.get(key)
 
     def put(self, key: str, value: bytes | None) -> None:
         """None deletes."""
@@ -40,14 +49,15 @@ class Store:
     def __iter__(self) -> Iterator[str]:
         """Present keys, committed or not, in no particular order."""
         yield from (key for key, value in self._open.items() if value is not None)
-        yield from (key for key in self._committed if key not in self._open)
+        yield from (key for key, _ in self.rows.items() if key not in self._open)
 
     def restore(self, key: str, value: bytes | None) -> None:
         """One changelog entry."""
-        if value is None:
-            self._committed.pop(key, None)
-        else:
-            self._committed[key] = value
+        self.rows.restore({key: value})
+
+    def restore_all(self, entries: Mapping[str, bytes | None]) -> None:
+        """Changelog entries, of each key the last one."""
+        self.rows.restore(entries)
 
     def drain(self) -> dict[str, bytes | None]:
         """What the round changed, each key once."""
@@ -56,13 +66,33 @@ class Store:
         return changed
 
     def commit(self) -> None:
-        for key, value in self._open.items():
-            self.restore(key, value)
-        self._open.clear()
+        if self._open:
+            self.rows.write(self._open)
+            self._open.clear()
 
     def abort(self) -> None:
         self._open.clear()
         self._round.clear()
+
+
+class Unreadable:
+    """Rows of one store that could not be decoded: counted by reason, and told of a few times without their values."""
+
+    def __init__(self, store: str) -> None:
+        self._store = store
+        self._logged = 0
+        self._counts: Counter[str] = Counter()
+
+    def note(self, reason: str) -> None:
+        self._counts[reason] += 1
+        if self._logged < UNREADABLE_LOGGED_MAX:
+            self._logged += 1
+            log.error("row not readable", extra={"store": self._store, "reason": reason})
+
+    def take(self) -> Counter[str]:
+        """How many since the last call, by reason."""
+        counts, self._counts = self._counts, Counter()
+        return counts
 
 
 class TableStore:
@@ -70,16 +100,26 @@ class TableStore:
 
     def __init__(self, store: Store, codec: TopicCodec[Any]) -> None:
         self.store = store
+        self.unreadable = Unreadable(store.name)
         self._codec = codec
         self._decoded: dict[str, Record] = {}
 
     def get(self, key: str) -> Any:
-        """The row, or None."""
+        """The row, or None. One that cannot be decoded is none: whoever writes it next mends it."""
         row = self._decoded.get(key)
         if row is None and (raw := self.store.get(key)) is not None:
-            row = self._codec.decode(raw)
-            self._remember(key, row)
+            row = self.decode(raw)
+            if row is not None:
+                self._remember(key, row)
         return row
+
+    def decode(self, raw: bytes) -> Any:
+        """The row, or None where it cannot be decoded (counted)."""
+        try:
+            return self._codec.decode(raw)
+        except CodecError as error:
+            self.unreadable.note(error.reason)
+            return None
 
     def encode(self, row: Record) -> bytes:
         """Raises CodecError where the row does not fit."""
@@ -93,7 +133,7 @@ class TableStore:
             self._remember(key, row)
 
     def _remember(self, key: str, row: Record) -> None:
-        if len(self._decoded) >= DECODED_MAX:
+        if len(self._decoded) >= self.store.rows.decoded_max:
             self._decoded.clear()
         self._decoded[key] = row
 
@@ -112,7 +152,22 @@ class Held(msgspec.Struct, Generic[S], frozen=True, array_like=True):
     occurred_at: int
 
 
+class _Timed(msgspec.Struct, frozen=True, array_like=True):
+    """The timers of a `Held` whose state stays as it is: what a restore looks at."""
+
+    state: msgspec.Raw
+    timers: dict[str, int]
+
+
+class UnreadableStateError(CodecError):
+    """A fold's private state that this version cannot decode; its bytes stay where they are."""
+
+    def __init__(self) -> None:
+        super().__init__("state not readable")
+
+
 _ENCODER = msgspec.msgpack.Encoder()
+_TIMED = msgspec.msgpack.Decoder(_Timed)
 
 
 def encode_held(held: Held[Any]) -> bytes:
@@ -120,20 +175,62 @@ def encode_held(held: Held[Any]) -> bytes:
     return _ENCODER.encode(held)
 
 
+def timers_of(raw: bytes) -> dict[str, int]:
+    """The timers of an encoded `Held`, whatever its state is. Raises UnreadableStateError."""
+    try:
+        return _TIMED.decode(raw).timers
+    except msgspec.DecodeError as error:  # also ValidationError
+        raise UnreadableStateError from error
+
+
 class FoldStore:
     """Private states of a fold, msgpack-encoded, decoded on use."""
 
     def __init__(self, store: Store, state: type[msgspec.Struct]) -> None:
         self.store = store
+        self.unreadable = Unreadable(store.name)
         self._decoder: msgspec.msgpack.Decoder[Held[Any]] = msgspec.msgpack.Decoder(Held[state])  # type: ignore[valid-type]
         self._decoded: dict[str, Held[Any]] = {}
 
     def get(self, key: str) -> Held[Any] | None:
+        """The state, or None. Raises UnreadableStateError."""
         held = self._decoded.get(key)
         if held is None and (raw := self.store.get(key)) is not None:
-            held = self._decoder.decode(raw)
+            held = self.decode(raw)
             self._remember(key, held)
         return held
+
+    def decode(self, raw: bytes) -> Held[Any]:
+        """Raises UnreadableStateError."""
+        try:
+            return self._decoder.decode(raw)
+        except msgspec.DecodeError as error:  # also ValidationError
+            self.unreadable.note("state not readable")
+            raise UnreadableStateError from error
+
+    def timed(self) -> Iterator[tuple[str, dict[str, int]]]:
+        """Committed keys with their timers; the states themselves are not decoded."""
+        for key, raw in self.store.rows.items():
+            try:
+                timers = timers_of(raw)
+            except UnreadableStateError:
+                self.unreadable.note("state not readable")
+                continue
+            if timers:
+                yield key, timers
+
+    def sample(self) -> tuple[int, int]:
+        """Of the first SAMPLE_MAX committed states: how many this version cannot decode, and of how many."""
+        bad = seen = 0
+        for _, raw in self.store.rows.items():  # noqa: PERF102 -- rows are no dict
+            seen += 1
+            try:
+                self._decoder.decode(raw)
+            except msgspec.DecodeError:
+                bad += 1
+            if seen >= SAMPLE_MAX:
+                break
+        return bad, seen
 
     def put(self, key: str, held: Held[Any] | None, raw: bytes | None) -> None:
         """`raw`: the same, encoded; None deletes."""
@@ -151,7 +248,7 @@ class FoldStore:
         return self.store.drain()
 
     def _remember(self, key: str, held: Held[Any]) -> None:
-        if len(self._decoded) >= DECODED_MAX:
+        if len(self._decoded) >= self.store.rows.decoded_max:
             self._decoded.clear()
         self._decoded[key] = held
 

@@ -1,56 +1,118 @@
-"""Due times of one fold in one partition. The truth is the state; this is only an index of it."""
+"""Due times of one fold in one partition. The truth is the state; this is only an index of it.
+
+In memory all due times stand in a heap. Where the state is on disk, so are they, in order; then the heap holds the
+earliest of them, up to `_reach`.
+"""
 
 import heapq
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from streams.engine.store import FoldStore, Held
+from streams.engine.rows import Due, DueIndex
+from streams.engine.store import FoldStore, Held, UnreadableStateError, timers_of
 
-Due = tuple[int, str, str]  # due (epoch ms), key, timer name
+PAGE = 10_000  # entries taken from disk at once
+HEAP_MAX = 50_000  # entries in memory at a commit, where there is a disk
 
 
 class Timers:
     """A heap of due times; entries that the state no longer agrees with are skipped when they come up."""
 
-    def __init__(self, states: FoldStore) -> None:
+    def __init__(self, states: FoldStore, index: DueIndex | None = None) -> None:
         self._states = states
+        self._index = index
         self._heap: list[Due] = []
+        self._reach: Due | None = None  # every entry up to it is in the heap; None: every entry is
+        self._noted: list[Due] = []  # since the last commit: what the disk does not have yet
         self._popped: list[Due] = []  # since the last commit: an abort brings them back
+
+    def restored(self, entries: Mapping[str, bytes | None]) -> None:
+        """Changelog entries of the states: their due times go to disk, if that is where they are kept."""
+        if self._index is None:
+            return
+        added: list[Due] = []
+        for key, raw in entries.items():
+            try:
+                timers = timers_of(raw) if raw is not None else {}
+            except UnreadableStateError as error:
+                self._states.unreadable.note(error.reason)
+                continue
+            added.extend((due, key, name) for name, due in timers.items())
+        if added:
+            self._index.write(added, ())
 
     def rebuild(self) -> None:
         """From the restored state."""
-        self._heap = []
-        for key in self._states:
-            held = self._states.get(key)
-            if held is not None:
-                self._heap.extend((due, key, name) for name, due in held.timers.items())
+        self._heap, self._reach = [], None
+        if self._index is not None:
+            self._load(None)
+            return
+        for key, timers in self._states.timed():
+            self._heap.extend((due, key, name) for name, due in timers.items())
         heapq.heapify(self._heap)
 
     def note(self, key: str, due_ms: Mapping[str, int]) -> None:
         """Timers of a key that were set anew. Those that stay as they are stand in the heap already."""
         for name, due in due_ms.items():
-            heapq.heappush(self._heap, (due, key, name))
+            entry = (due, key, name)
+            if self._reach is None or entry <= self._reach:
+                heapq.heappush(self._heap, entry)
+            if self._index is not None:
+                self._noted.append(entry)
 
     def due(self, now_ms: int, at_most: int) -> Iterator[tuple[Due, Held[Any]]]:
-        """Timers that are due, earliest first. The caller changes the state before it asks for the next."""
+        """Timers that are due, earliest first. The caller changes the state before it asks for the next.
+
+        One whose state cannot be read stays as it is, for a version that can; it is tried again after a restart.
+        """
         seen = 0
-        while self._heap and self._heap[0][0] <= now_ms and seen < at_most:
+        while seen < at_most and self._earliest(now_ms) is not None:
             entry = heapq.heappop(self._heap)
+            try:
+                held = self._states.get(entry[1])
+            except UnreadableStateError:
+                continue
             self._popped.append(entry)
-            held = self._states.get(entry[1])
             if held is None or held.timers.get(entry[2]) != entry[0]:
                 continue
             seen += 1
             yield entry, held
 
+    def _earliest(self, now_ms: int) -> int | None:
+        due = self.next_due_ms()
+        return due if due is not None and due <= now_ms else None
+
     def next_due_ms(self) -> int | None:
         """When the next timer may be due; None where there is none."""
+        while not self._heap and self._reach is not None:
+            self._load(self._reach)
         return self._heap[0][0] if self._heap else None
 
+    def _load(self, after: Due | None) -> None:
+        """The next entries from disk, and those noted among them that it does not have yet."""
+        if self._index is None:
+            return
+        page = self._index.page(after, PAGE)
+        self._reach = page[-1] if len(page) == PAGE else None
+        fresh = [
+            entry
+            for entry in self._noted
+            if (after is None or entry > after) and (self._reach is None or entry <= self._reach)
+        ]
+        self._heap.extend(page + fresh)
+        heapq.heapify(self._heap)
+
     def commit(self) -> None:
+        if self._index is not None and (self._noted or self._popped):
+            self._index.write(self._noted, self._popped)
+            self._noted.clear()
+            if len(self._heap) > HEAP_MAX:
+                self._heap = heapq.nsmallest(PAGE, self._heap)
+                self._reach = self._heap[-1]
         self._popped.clear()
 
     def abort(self) -> None:
         for entry in self._popped:
             heapq.heappush(self._heap, entry)
+        self._noted.clear()
         self._popped.clear()

@@ -1,0 +1,189 @@
+"""The tasks of this worker: those that are ready, and those whose state is being restored.
+
+A restore goes on in steps between two polls of the group (see `streams.runtime.restore`): whatever the group decides
+meanwhile is noticed, and partitions that go again are not restored any further.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gridwire import kafka, metrics
+from gridwire.settings import KafkaSettings
+from streams.engine.rows import Home, MemoryHome
+from streams.engine.task import Task
+from streams.runtime.disk import Disk, DiskHome, Place, now_ms
+from streams.runtime.marks import MARKER_MS_MAX, Marks, distrusted
+from streams.runtime.restore import Changelog, Entries, Restore
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Coming:
+    """A partition whose state is not there yet."""
+
+    task: Task
+    home: Home
+    began_at: float = field(default_factory=time.monotonic)
+
+
+class Tasks:
+    """By partition. `changelogs`: store → topic. `disk`: None keeps all state in memory.
+
+    `make(partition, home)` makes a task over the stores of a home.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        changelogs: Mapping[str, str],
+        make: Callable[[int, Home], Task],
+        disk: Disk | None = None,
+    ) -> None:
+        self.ready: dict[int, Task] = {}
+        self._settings = settings
+        self._changelogs = changelogs
+        self._make = make
+        self._disk = disk
+        self._homes: dict[int, Home] = {}
+        self._coming: dict[int, _Coming] = {}
+        self._restore: Restore | None = None
+        # Without transactions nothing fences a worker that was frozen: what it wrote last proves nothing.
+        lasting = disk is not None and settings.delivery == "exactly_once"
+        self._marks = Marks(settings) if lasting else None
+        if disk is not None:
+            disk.prune(now_ms() - MARKER_MS_MAX)
+
+    # -- coming and going -----------------------------------------------------------------------------------
+    def assigned(self, partitions: Iterable[int]) -> None:
+        """Begins to restore those that are new. Raises StateError."""
+        for partition in sorted(partitions):
+            if partition in self.ready or partition in self._coming:
+                continue
+            home = MemoryHome() if self._disk is None else self._disk.open(partition)
+            self._homes[partition] = home
+            self._coming[partition] = _Coming(self._make(partition, home), home)
+            self._stop_restore()
+
+    def revoked(self, left: set[int]) -> None:
+        """Only `left` stay. Raises StateError."""
+        for partition in [*self.ready, *self._coming]:
+            if partition not in left:
+                self._gone(partition)
+
+    def _gone(self, partition: int) -> None:
+        self.ready.pop(partition, None)
+        if self._coming.pop(partition, None) is not None:
+            self._stop_restore()
+        home = self._homes.pop(partition)
+        if isinstance(home, DiskHome):
+            home.close(self._marks.end(partition) if self._marks else None)
+
+    def again(self) -> None:
+        """Restores everything anew: whether the last commit took place is not known. Raises StateError."""
+        partitions = [*self.ready, *self._coming]
+        self.revoked(set())
+        self.assigned(partitions)
+
+    def close(self) -> None:
+        """The worker ends, with everything committed or aborted. Raises StateError."""
+        self.revoked(set())
+
+    # -- restoring --------------------------------------------------------------------------------------------
+    @property
+    def restoring(self) -> bool:
+        """Whether state is missing that partitions of this worker need."""
+        return bool(self._coming)
+
+    def told(self) -> str:
+        """How far the restore is, for people."""
+        shares = self._restore.shares.values() if self._restore else ()
+        total, left = sum(share.total for share in shares), sum(share.left for share in shares)
+        done = f", {100 * (1 - left / total):.0f}% read" if total else ""
+        return f"state of {len(self._coming)} partitions is being restored{done}"
+
+    def step(self, seconds: float) -> bool:
+        """Restores for about so long; True once every task is ready. Raises RestoreError, StateError."""
+        if not self._coming:
+            return True
+        if self._restore is None:
+            self._restore = self._begin()
+        if not self._restore.step(seconds):
+            return False
+        for partition, coming in list(self._coming.items()):
+            coming.task.restored()
+            self.ready[partition] = self._coming.pop(partition).task
+            metrics.RESTORE_DURATION.labels("all").set(time.monotonic() - coming.began_at)
+        self._stop_restore()
+        return True
+
+    def _begin(self) -> Restore:
+        topics, partitions = sorted(set(self._changelogs.values())), sorted(self._coming)
+        ends = kafka.watermarks(self._settings, [(t, p) for t in topics for p in partitions])
+        ids = kafka.topic_ids(self._settings, topics) if self._marks else {}
+        wanted: list[Changelog] = []
+        for partition in partitions:
+            starts = self._starts(partition, ends, ids)
+            places = {s: Place(t, ids.get(t, ""), starts[s]) for s, t in self._changelogs.items()}
+            found = [
+                Changelog(topic, partition, store, starts[store], ends[topic, partition][1])
+                for store, topic in self._changelogs.items()
+            ]
+            wanted += found
+            if self._marks is not None:
+                self._marks.begin(partition, places)
+        return Restore(self._settings, wanted, self._apply)
+
+    def _starts(
+        self,
+        partition: int,
+        ends: Mapping[tuple[str, int], tuple[int, int]],
+        ids: Mapping[str, str],
+    ) -> Mapping[str, int]:
+        """From which offset each store is read: where a clean stop left it, or from the beginning."""
+        home = self._homes[partition]
+        nothing = dict.fromkeys(self._changelogs, 0)
+        if not isinstance(home, DiskHome):
+            return nothing
+        why = distrusted(home.marker, self._settings.partitions, ends, ids)
+        if why is not None or home.marker is None:
+            log.info("state on disk is rebuilt", extra={"partition": partition, "reason": why})
+            if home.marker is not None:
+                home.discard()
+            return nothing
+        known = home.marker.places
+        for store in self._changelogs.keys() - known.keys():
+            home.forget(store)  # of an earlier time, when this store was in use
+        return nothing | {s: place.offset for s, place in known.items() if s in nothing}
+
+    def _apply(self, store: str, partition: int, entries: Entries) -> None:
+        self._coming[partition].task.state.restore(store, entries)
+
+    def _stop_restore(self) -> None:
+        if self._restore is not None:
+            self._restore.close()
+            self._restore = None
+
+    # -- transactions ------------------------------------------------------------------------------------------
+    def before_commit(self) -> None:
+        if self._marks is not None:
+            self._marks.before_commit()
+
+    def committed(self) -> None:
+        """Raises StateError."""
+        for task in self.ready.values():
+            task.commit()
+        if self._marks is not None:
+            self._marks.after_commit()
+
+    def aborted(self) -> None:
+        for task in self.ready.values():
+            task.abort()
+        if self._marks is not None:
+            self._marks.aborted()
+
+    def partitions(self) -> Sequence[int]:
+        """Those that are ready."""
+        return sorted(self.ready)
