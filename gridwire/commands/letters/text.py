@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from gridwire.codec import Codec, CodecError, RegistryUnavailableError
 from gridwire.commands.letters.letter import Letter, State
-from gridwire.commands.letters.redaction import HIDDEN, Redaction
 from gridwire.dead_letters import OURS
 from gridwire.records import DeadLetterMark
+from gridwire.redaction import HIDDEN, Redaction
 from gridwire.topics import BY_NAME
 
 Raw = Literal["hex", "base64"]
