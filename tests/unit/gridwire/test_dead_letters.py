@@ -5,7 +5,8 @@ from confluent_kafka import Message
 
 from gridwire import dead_letters as dl
 from gridwire.dead_letters import Origin, Why, dead_letter, of_message
-from gridwire.topics import DEAD_LETTER_SINKS, DEAD_LETTER_SOURCES
+from gridwire.replays import ATTEMPT, REPLAY_OF, Replay, Timer
+from gridwire.topics import DEAD_LETTER_SINKS, DEAD_LETTER_SOURCES, DEAD_LETTER_STREAMS
 
 WHY = Why("refused", "braze.case-notification", detail="refused: status 400", attempt=3)
 
@@ -28,8 +29,52 @@ def test_a_consumed_message_keeps_key_value_and_headers_and_gains_connects() -> 
     assert (headers[dl.PARTITION], headers[dl.OFFSET]) == (b"2", b"41")
     assert headers[dl.REASON] == b"refused"
     assert headers[dl.EXCEPTION_MESSAGE] == b"refused: status 400"
-    assert (headers[dl.FLOW], headers[dl.ATTEMPT]) == (b"braze.case-notification", b"3")
+    assert (headers[dl.FLOW], headers[ATTEMPT]) == (b"braze.case-notification", b"3")
     assert int(headers[dl.FAILED_AT] or b"0") > 0
+
+
+def test_connects_names_say_where_it_stood_who_gave_it_up_and_at_what() -> None:
+    why = Why(
+        "flow raised",
+        "a.flow/leg",
+        error_class="builtins.KeyError",
+        stage="TRANSFORMATION",
+        attempt=1,
+    )
+    origin = Origin("source.braze.engagement", 3, 41)
+    (letter,) = dead_letter(DEAD_LETTER_STREAMS, why, key=b"k", value=b"v", origin=origin)
+    found = {name: value for name, value in letter.headers if name.startswith("__connect.errors.")}
+    assert found == {
+        "__connect.errors.topic": b"source.braze.engagement",
+        "__connect.errors.partition": b"3",
+        "__connect.errors.offset": b"41",
+        "__connect.errors.connector.name": b"a.flow/leg",
+        "__connect.errors.task.id": b"3",
+        "__connect.errors.stage": b"TRANSFORMATION",
+        "__connect.errors.exception.class.name": b"builtins.KeyError",
+        "__connect.errors.exception.message": b"flow raised",
+    }
+
+
+def test_what_is_known_of_group_timer_and_the_letter_before_is_said() -> None:
+    why = Why(
+        "r", "f", group="fast", timer=Timer("close/17", 5), replay_of="dead-letter.streams/0/1"
+    )
+    (letter,) = dead_letter(DEAD_LETTER_STREAMS, why, key=None, value=b"v")
+    headers = dict(letter.headers)
+    assert (headers[dl.GROUP], headers[dl.TIMER]) == (b"fast", b"5/close/17")
+    assert headers[REPLAY_OF] == b"dead-letter.streams/0/1"
+
+
+def test_a_command_that_was_a_letter_before_says_which_and_carries_no_older_orders() -> None:
+    again = dict(Replay("dead-letter.sinks/0/9", "a.flow/leg", "fast", 2).headers())
+    message = Message(topic="command.braze", partition=0, offset=1, value=b"v", headers=list(again.items()))
+    (letter,) = of_message(DEAD_LETTER_SINKS, WHY, message)
+    headers = dict(letter.headers)
+    assert len(headers) == len(letter.headers)
+    assert headers[REPLAY_OF] == b"dead-letter.sinks/0/9"
+    assert headers[ATTEMPT] == b"3"
+    assert not any(name.startswith("gridwire.replay-") for name in headers if name != REPLAY_OF)
 
 
 def test_an_exception_gives_its_class_and_never_its_text() -> None:

@@ -1,9 +1,11 @@
 """A sink's handler: every verdict's way to a receipt, a retry or a dead letter."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from confluent_kafka import Message
 
 from connectors.kit.breaker import BreakerPolicy
 from connectors.kit.calls import Caller
@@ -27,6 +29,7 @@ from connectors.kit.unreadable import IN_A_ROW_MAX
 from connectors.kit.work import Entry, IntentError, Later, Settled
 from gridwire import dead_letters
 from gridwire.records import BrazeCommand, BrazeProfile, Receipt, SetAttributes
+from gridwire.replays import REPLAY_OF, Replay
 from gridwire.topics import BRAZE_COMMANDS, BRAZE_PROFILES, BRAZE_RECEIPTS
 from tests.unit.connectors.kit.clocks import EPOCH_S, FakeTime
 from tests.unit.connectors.kit.platforms import Scripted, ScriptedHttp, answer, platform
@@ -134,6 +137,17 @@ async def test_a_receipts_id_is_a_function_of_its_command() -> None:
     assert len(ids) == 1
 
 
+async def test_a_command_that_was_a_dead_letter_is_carried_out_and_has_a_receipt_of_its_own() -> (
+    None
+):
+    world = World(answer(201, {"id": "x"}), answer(201, {"id": "x"}))
+    first = world.receipt(await world.settled())
+    again = world.receipt(await world.settled(replayed(world.entry())))
+    assert again.outcome == "delivered"
+    assert again.command_id == first.command_id
+    assert again.event_id != first.event_id
+
+
 async def test_what_an_operation_learnt_is_written_with_its_receipt() -> None:
     profile = BrazeProfile(customer_ref="customer-7", known=True, occurred_at=5)
 
@@ -163,6 +177,14 @@ async def test_a_learnt_record_that_fits_no_topic_does_not_undo_the_delivery() -
     assert len(letters(settled)) == 1
 
 
+def replayed(one: Entry) -> Entry:
+    """The same command as a dead letter that came back."""
+    old = one.message
+    headers = Replay("dead-letter.sinks/0/9").headers()
+    message = Message(old.topic(), 0, 9, old.key(), old.value(), headers=[*headers])
+    return replace(one, message=message, offset=9)
+
+
 # ---- refused -----------------------------------------------------------------------------------------------------
 async def test_a_rejected_command_becomes_a_dead_letter_with_its_original_bytes_and_a_receipt() -> (
     None
@@ -180,6 +202,13 @@ async def test_a_rejected_command_becomes_a_dead_letter_with_its_original_bytes_
     assert headers[dead_letters.TRACE_ID] == COMMAND.trace_id.encode()
     (letter,) = [output for output in settled.outputs if output.topic == "dead-letter.sinks"]
     assert (letter.key, letter.value) == (b"customer-7", one.message.value())
+
+
+async def test_a_command_that_is_refused_again_says_which_letter_it_was() -> None:
+    world = World(answer(400))
+    (headers,) = letters(await world.settled(replayed(world.entry())))
+    assert headers[REPLAY_OF] == b"dead-letter.sinks/0/9"
+    assert headers[dead_letters.STAGE] == b"TASK_PUT"
 
 
 async def test_personal_data_of_a_command_is_in_no_header() -> None:
