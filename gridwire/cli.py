@@ -62,6 +62,19 @@ def parser() -> argparse.ArgumentParser:
     )
     trace.add_argument("--json", action="store_true", help="machine-readable")
     add_dead_letters(commands)
+    table = commands.add_parser(
+        "table", help="show a row of a table or a state; without one, list them"
+    )
+    table.add_argument("name", nargs="?", help="a table, or state.<flow>.<leg>")
+    table.add_argument("key", nargs="?", help="the row's key")
+    table.add_argument(
+        "--worker",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="ops port of a stream worker; may be repeated (default GRIDWIRE_WORKER_URLS, or the changelog)",
+    )
+    table.add_argument("--json", action="store_true", help="the list machine-readable")
     return top
 
 
@@ -90,11 +103,26 @@ def _over_kafka(arguments: argparse.Namespace) -> int:
     settings = load(KafkaSettings)
     if arguments.command == "dead-letters":
         return int(_module("dead_letters").run(settings, arguments))
+    if arguments.command == "table":
+        return _table(settings, arguments)
     return int(
         _module("trace").trace(
             settings, arguments.id, since_hours=arguments.since_hours, as_json=arguments.json
         )
     )
+
+
+def _table(settings: KafkaSettings, arguments: argparse.Namespace) -> int:
+    streams = load(importlib.import_module("streams.runtime.settings").StreamsSettings)
+    found = _module("table").table(
+        settings,
+        streams,
+        arguments.name,
+        arguments.key,
+        workers=arguments.worker,
+        as_json=arguments.json,
+    )
+    return int(found)
 
 
 def _module(name: str) -> Any:

@@ -101,7 +101,7 @@ class TableStore:
     def __init__(self, store: Store, codec: TopicCodec[Any]) -> None:
         self.store = store
         self.unreadable = Unreadable(store.name)
-        self._codec = codec
+        self.codec = codec
         self._decoded: dict[str, Record] = {}
 
     def get(self, key: str) -> Any:
@@ -116,14 +116,14 @@ class TableStore:
     def decode(self, raw: bytes) -> Any:
         """The row, or None where it cannot be decoded (counted)."""
         try:
-            return self._codec.decode(raw)
+            return self.codec.decode(raw)
         except CodecError as error:
             self.unreadable.note(error.reason)
             return None
 
     def encode(self, row: Record) -> bytes:
         """Raises CodecError where the row does not fit."""
-        return self._codec.encode(row)
+        return self.codec.encode(row)
 
     def put(self, key: str, row: Record | None, raw: bytes | None) -> None:
         self.store.put(key, raw)

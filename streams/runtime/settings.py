@@ -44,6 +44,41 @@ class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
             "GRIDWIRE_GO_LIVE_AT_MS", "the epoch milliseconds before which events give no commands"
         ),
     ] = 0
+    state: Annotated[
+        Literal["memory", "disk"],
+        Env(
+            "GRIDWIRE_STATE",
+            "memory, or disk where the state of a worker is larger than its memory",
+        ),
+    ] = "memory"
+    state_dir: Annotated[
+        str,
+        Env(
+            "GRIDWIRE_STATE_DIR",
+            "the folder of state on disk; it may be lost at any time, the changelogs have everything",
+        ),
+    ] = ""
+    state_cache_mb: Annotated[
+        int,
+        Env(
+            "GRIDWIRE_STATE_CACHE_MB",
+            "megabytes of memory for the cache of state on disk, shared by all partitions",
+        ),
+    ] = 256
+    queries_show_personal: Annotated[
+        bool,
+        Env(
+            "GRIDWIRE_QUERIES_SHOW_PERSONAL",
+            "true to show personal data in /tables and `gridwire table`",
+        ),
+    ] = False
+    worker_urls: Annotated[
+        tuple[str, ...],
+        Env(
+            "GRIDWIRE_WORKER_URLS",
+            "a comma-separated list of the workers' ops ports, e.g. http://streams-0:9100, for `gridwire table`",
+        ),
+    ] = ()
     dead_letters_in_a_row_max: Annotated[
         int,
         Env(
