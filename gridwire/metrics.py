@@ -6,7 +6,9 @@ text (a reason, an event type a platform invented) goes through `bounded` first.
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections import Counter as Occurrences
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
@@ -46,15 +48,33 @@ class Bounded:
             return self._known.get(label, OTHER)
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Many values in one: how many fall into each bucket (by its index), and their sum."""
+
+    counts: Mapping[int, int]
+    total: float
+
+
+def tally(amounts: Iterable[tuple[float, int]], buckets: Sequence[float]) -> Tally:
+    """(amount, how many it stands for) each, for histograms with these buckets."""
+    counts: Occurrences[int] = Occurrences()
+    total = 0.0
+    for amount, count in amounts:
+        counts[bisect_left(buckets, amount)] += count
+        total += amount * count
+    return Tally(counts, total)
+
+
 class SampledHistogram(Histogram):
     """A histogram that takes values which stand for several: one look at a batch instead of one per record."""
 
-    def observe_all(self, amounts: Iterable[tuple[float, int]]) -> None:
-        """(amount, how many it stands for) each."""
+    def observe_tally(self, values: Tally) -> None:
+        """`values`: tallied with this histogram's own buckets."""
         self._raise_if_not_observable()  # type: ignore[no-untyped-call]
-        for amount, count in amounts:
-            self._sum.inc(amount * count)
-            self._buckets[bisect_left(self._upper_bounds, amount)].inc(count)
+        self._sum.inc(values.total)
+        for bucket, count in values.counts.items():
+            self._buckets[bucket].inc(count)
 
 
 reason_label = Bounded()

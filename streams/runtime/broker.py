@@ -20,15 +20,17 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from gridwire import kafka
+from gridwire import kafka, metrics
 from gridwire.settings import KafkaSettings
-from streams.runtime.writer import COMMIT_TIMEOUT_S, AbortedError, FatalError, Writer
+from streams.runtime.fatal import FatalError, refused
+from streams.runtime.writer import COMMIT_TIMEOUT_S, AbortedError, Writer
 
 log = logging.getLogger(__name__)
 
 SEEK_TRIES_MAX = 50
 SEEK_PAUSE_S = 0.1
 RENEW_S_MIN = 60.0
+UNKNOWN = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001
 
 TP = tuple[str, int]
 
@@ -55,7 +57,7 @@ class Broker:
         self._owned: set[TP] = set()
         self._committed: dict[TP, int] = {}
         self._renewed_at: float | None = None
-        self.writer = Writer(settings, self._slot)
+        self.writer = Writer(settings, self._slot, group)
         self._consumer = self._make_consumer()
 
     def _make_consumer(self) -> Consumer:
@@ -99,14 +101,34 @@ class Broker:
         for message in messages:
             error = message.error()
             if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 -- that is its public name
-                self._consumer_error(error)
+                self._consumer_error(error, message.topic())
         return messages
 
-    def _consumer_error(self, error: KafkaError) -> None:
+    def _consumer_error(self, error: KafkaError, topic: str | None) -> None:
+        found = refused(error, f"{self.settings.group_prefix}.{self._group}")
+        if found is not None:
+            raise found
+        if error.code() in UNKNOWN and topic is not None and self._gone(topic):
+            raise FatalError(
+                f"topic {topic} does not exist any more: create it (`gridwire topics --apply`) with "
+                f"{self.settings.partitions} partitions, or restore it"
+            )
         if error.code() in (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID) or error.fatal():  # noqa: SLF001
             self._renew_consumer(error)
         else:
             log.warning("consumer: %s", error.name())
+
+    def _gone(self, topic: str) -> bool:
+        """Whether the brokers agree for a while that there is no such topic: after a restart they may not know yet."""
+        for _ in range(SEEK_TRIES_MAX):
+            try:
+                found = self._consumer.list_topics(topic, timeout=COMMIT_TIMEOUT_S).topics[topic]
+            except KafkaException:
+                return False  # no answer is another matter
+            if found.error is None or found.error.code() not in UNKNOWN:
+                return False
+            time.sleep(SEEK_PAUSE_S)
+        return True
 
     def _renew_consumer(self, error: KafkaError) -> None:
         """A static member may fence itself when its coordinator dies while it joins: then a new consumer helps.
@@ -119,6 +141,7 @@ class Broker:
                 f"the consumer cannot go on ({error.name()}): is another worker running with "
                 f"GRIDWIRE_SLOT={self.settings.slot}? Give every replica a slot of its own."
             )
+        metrics.CLIENT_RENEWALS.labels(self._group, "consumer").inc()
         log.warning("consumer renewed: %s", error.name())
         self._renewed_at = now
         if self._owned:
@@ -170,6 +193,10 @@ class Broker:
         )
 
     # -- the rest ---------------------------------------------------------------------------------------
+    def committed(self, partitions: Sequence[TP]) -> dict[TP, int | None]:
+        """What is committed of each, as known here; None where nothing ever was."""
+        return {tp: self._committed.get(tp) for tp in partitions}
+
     def lags(self, committed: Mapping[TP, int], *, idle: bool) -> dict[TP, int]:
         """Records behind the end per partition, from cached watermarks; only where both are known.
 

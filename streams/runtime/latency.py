@@ -5,7 +5,7 @@ neither rows nor columns need to be decoded for it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from gridwire import metrics
 from gridwire.topics import Topic
@@ -72,23 +72,23 @@ def _long(raw: bytes, at: int) -> tuple[int, int]:
 
 
 def account(
-    by_topic: Mapping[str, Iterable[Sample]],
-    topics: Mapping[str, Topic],  # type: ignore[type-arg]  # of any record
+    by_topic: Mapping[str, Sequence[Sample]],
+    topics: Mapping[str, Topic[Any]],
     flows_by_topic: Mapping[str, Iterable[str]],
     now_ms: int,
 ) -> None:
     """Counts the samples of one commit, which was at `now_ms`."""
-    for name, taken in by_topic.items():
-        found = list(taken)
-        produced = [(_age_s(now_ms, at), count) for _, at, count in found]
-        occurred = [(_age_s(now_ms, at), count) for at, _, count in found]
+    for name, found in by_topic.items():
+        produced = _tally((now_ms - at, count) for _, at, count in found)
+        occurred = _tally((now_ms - at, count) for at, _, count in found)
         for flow in flows_by_topic.get(name, ()):
-            metrics.PROCESSING_LATENCY.labels(flow).observe_all(produced)
-            metrics.END_TO_END_LATENCY.labels(flow).observe_all(occurred)
+            metrics.PROCESSING_LATENCY.labels(flow).observe_tally(produced)
+            metrics.END_TO_END_LATENCY.labels(flow).observe_tally(occurred)
         if name in topics and topics[name].kind == "source":
-            intake = [(_age_s(after, before), count) for before, after, count in found]
-            metrics.INTAKE_LATENCY.labels(name).observe_all(intake)
+            intake = _tally((after - before, count) for before, after, count in found)
+            metrics.INTAKE_LATENCY.labels(name).observe_tally(intake)
 
 
-def _age_s(now_ms: int, then_ms: int) -> float:
-    return min(max(0, now_ms - then_ms) / 1000, AGE_S_MAX)
+def _tally(ages_ms: Iterable[tuple[int, int]]) -> metrics.Tally:
+    bounded = ((min(max(0, age_ms) / 1000, AGE_S_MAX), count) for age_ms, count in ages_ms)
+    return metrics.tally(bounded, metrics.LATENCY_S)

@@ -23,10 +23,11 @@ from streams.engine.references import References
 from streams.engine.settle import Limits
 from streams.engine.task import Task
 from streams.runtime.broker import TP
+from streams.runtime.fatal import FatalError
 from streams.runtime.letters import letters_of
 from streams.runtime.references import ReferenceReader, Update
 from streams.runtime.restore import restore
-from streams.runtime.writer import FatalError, Single, Write
+from streams.runtime.writer import Single, Write
 
 log = logging.getLogger(__name__)
 

@@ -20,9 +20,10 @@ from faust.types import TP, ConsumerMessage
 from gridwire import metrics
 from gridwire.codec import RegistryUnavailableError
 from streams.runtime.broker import Broker, Rebalanced
+from streams.runtime.fatal import FatalError
 from streams.runtime.rounds import Batch, Rounds, account
 from streams.runtime.settings import StreamsSettings
-from streams.runtime.writer import AbortedError, FatalError
+from streams.runtime.writer import AbortedError
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -7,9 +7,10 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from gridwire import kafka
+from gridwire import kafka, metrics
 from gridwire.bounded import SEND_OFFSETS_S_MAX, BoundedCalls, StuckError, abandon
 from gridwire.settings import KafkaSettings
+from streams.runtime.fatal import FatalError, refused
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +38,6 @@ RECORDS_FAULT = frozenset(
         KafkaError.INVALID_RECORD,
     }
 )
-
-
-class FatalError(Exception):
-    """The process must end: another one has taken its place, or its clients cannot go on. The text names the fix."""
 
 
 class AbortedError(Exception):
@@ -83,10 +80,11 @@ class Writer:
     the old one and aborts what it left open.
     """
 
-    def __init__(self, settings: KafkaSettings, slot: str) -> None:
+    def __init__(self, settings: KafkaSettings, slot: str, group: str) -> None:
         self.exactly_once = settings.delivery == EXACTLY_ONCE
         self._settings = settings
         self._slot = slot
+        self._group = group
         self._open = False
         self._failed = 0  # deliveries that failed since the last commit (at-least-once only)
         self._bounded = BoundedCalls("send-offsets")
@@ -115,6 +113,7 @@ class Writer:
         self._failed += error is not None
 
     def _give_up(self, why: str) -> None:
+        metrics.CLIENT_RENEWALS.labels(self._group, "producer").inc()
         log.warning("producer given up: %s", why)
         self._producer = None
         self._open = False
@@ -126,6 +125,9 @@ class Writer:
                 f"the producer was fenced ({cause.name()}): is another worker running with "
                 f"GRIDWIRE_SLOT={self._settings.slot}? Give every replica a slot of its own."
             )
+        found = refused(cause, f"{self._settings.group_prefix}.{self._group}")
+        if found is not None:
+            return found
         if cause.fatal():
             self._give_up(cause.name())
         return AbortedError(cause.name(), blames=cause.code() in RECORDS_FAULT)
@@ -242,6 +244,11 @@ class Writer:
             if isinstance(found, FatalError):
                 raise found from error
             self._give_up(f"abort failed ({found})")  # a new one aborts what this one left
+
+    @property
+    def queued(self) -> int:
+        """Messages that wait to be sent or acknowledged."""
+        return len(self._producer) if self._producer is not None else 0
 
     def close(self) -> None:
         self._bounded.close()
