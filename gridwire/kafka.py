@@ -30,6 +30,8 @@ TRANSACTION_TIMEOUT_MS = (
 )
 MESSAGE_BYTES_MAX = 1_000_000
 HEARTBEATS_PER_SESSION = 5
+WAITING_KB = 16_384
+FULL_QUEUE_PAUSE_MS = 5  # the default, a second, would be most of the time
 READ_AHEAD_KB = 16_384  # a restore's memory is for rows, not for what waits to become rows
 READ_AHEAD_MESSAGES = 20_000  # per partition
 FETCH_BYTES = (
@@ -100,7 +102,10 @@ def consumer(settings: KafkaSettings, group: str, **extra: Any) -> Consumer:
         "heartbeat.interval.ms": settings.session_timeout_ms // HEARTBEATS_PER_SESSION,
         "max.poll.interval.ms": POLL_INTERVAL_MS_MAX,
         "fetch.wait.max.ms": 50,
-        "queued.max.messages.kbytes": 65_536,
+        # What waits here is taken in the order of its arrival: a topic with little to say waits for it all.
+        "queued.max.messages.kbytes": WAITING_KB,
+        "max.partition.fetch.bytes": FETCH_BYTES,
+        "fetch.queue.backoff.ms": FULL_QUEUE_PAUSE_MS,
     }
     return Consumer(config | _properties(extra))
 
@@ -119,7 +124,7 @@ def reader(settings: KafkaSettings, isolation: str = "read_committed") -> Consum
             "queued.max.messages.kbytes": READ_AHEAD_KB,
             "queued.min.messages": READ_AHEAD_MESSAGES,
             "max.partition.fetch.bytes": FETCH_BYTES,
-            "fetch.queue.backoff.ms": 5,  # the default, a second, would be most of the time
+            "fetch.queue.backoff.ms": FULL_QUEUE_PAUSE_MS,
         }
     )
 

@@ -28,6 +28,13 @@ class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
     round_records_max: Annotated[
         int, Env("GRIDWIRE_ROUND_RECORDS_MAX", "the most records in one round")
     ] = 4_000
+    round_ms: Annotated[
+        int,
+        Env(
+            "GRIDWIRE_ROUND_MS",
+            "milliseconds of work that a round is cut to: rounds take fewer records where they take longer",
+        ),
+    ] = 100
     columns: Annotated[
         Literal["arrow", "rows"],
         Env("GRIDWIRE_COLUMNS", "arrow: legs that can work on Arrow columns do; rows: none does"),

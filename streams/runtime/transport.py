@@ -23,6 +23,7 @@ from streams.runtime.broker import Broker, Rebalanced
 from streams.runtime.fatal import FatalError
 from streams.runtime.rounds import Batch, Rounds, account
 from streams.runtime.settings import StreamsSettings
+from streams.runtime.sizes import Pace, Suspect
 from streams.runtime.writer import AbortedError
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,6 @@ QUIET_COMMIT_S = (
 )
 ROUND_S_MAX = 60.0
 CALLBACK_S_MAX = 60.0
-ABORTS_AT_ONE_PLACE_MAX = 3
 ABORT_PAUSE_S = 0.2
 REFERENCES_S_MAX = 120.0
 LAG_EVERY_S = 1.0
@@ -55,41 +55,6 @@ class _Identity(codecs.Codec):
 codecs.register(BATCH_CODEC, _Identity())
 
 
-class Suspect:
-    """Finds the record that a round cannot get past: after some aborts at one place rounds are halved down to it."""
-
-    def __init__(self, full: int) -> None:
-        self._full = full
-        self._place: tuple[tuple[str, int, int], ...] = ()
-        self._aborts = 0
-        self.limit = full
-
-    def aborted(self, batches: list[Batch]) -> tuple[str, int, int] | None:
-        """Notes an abort; returns the record (topic, partition, offset) once it is found."""
-        place = tuple(sorted((b.topic, b.partition, b.messages[0].offset() or 0) for b in batches))
-        total = sum(len(b.messages) for b in batches)
-        narrowing = self.limit < self._full
-        self._aborts = self._aborts + 1 if place == self._place or narrowing else 1
-        self._place = place
-        if self._aborts < ABORTS_AT_ONE_PLACE_MAX:
-            return None
-        if total <= 1:
-            self._reset()
-            return place[0] if place else None
-        self.limit = max(1, min(self.limit, total) // 2)
-        return None
-
-    def committed(self) -> None:
-        """A narrowed round got through: the next may be as large, until all is well again."""
-        if self.limit < self._full:
-            self.limit = min(self._full, self.limit * 2)
-        if self.limit == self._full:
-            self._reset()
-
-    def _reset(self) -> None:
-        self._place, self._aborts, self.limit = (), 0, self._full
-
-
 class Consumer(FaustConsumer):
     """The round loop. `rounds` and `streams` are given through the transport."""
 
@@ -104,6 +69,7 @@ class Consumer(FaustConsumer):
         self.streams: StreamsSettings = context.streams
         self.context = context
         self.suspect = Suspect(context.streams.round_records_max)
+        self.pace = Pace(context.streams.round_records_max, context.streams.round_ms / 1000)
         self.pool = ThreadPoolExecutor(1, "kafka")
         self._open_since: float | None = None
         self._batches: list[Batch] = []  # since the last commit
@@ -159,22 +125,25 @@ class Consumer(FaustConsumer):
 
     # -- rounds ---------------------------------------------------------------------------------------------
     async def _run_rounds(self) -> None:
+        self.context.ended.clear()
         try:
             await self._ready_references()
-            while not self.should_stop:
+            while not (self.should_stop or self.context.stopping):
                 await self._turn()
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             self.context.failed(error)
             raise
+        finally:
+            self.context.ended.set()
 
     async def _ready_references(self) -> None:
         """Nothing is joined before the reference tables are whole."""
         reader = self.rounds.reader
         reader.start()
         deadline = time.monotonic() + REFERENCES_S_MAX
-        while not reader.ready:
+        while not (reader.ready or self.context.stopping):
             self.rounds.refresh(0)
             if time.monotonic() > deadline:
                 raise FatalError(
@@ -187,11 +156,14 @@ class Consumer(FaustConsumer):
     async def _turn(self) -> None:
         """One round, and a commit where one is due."""
         timeout_s = IDLE_POLL_S if self._open_since is None else QUIET_COMMIT_S / 2
-        messages = await self._kafka(lambda: self.broker.consume(self.suspect.limit, timeout_s))
+        limit = min(self.suspect.limit, self.pace.limit)
+        messages = await self._kafka(lambda: self.broker.consume(limit, timeout_s))
         started = time.monotonic()
         batches = self.rounds.batches(messages, self._batch_done)
         try:
             await self._round(batches)
+            records = sum(len(batch.messages) for batch in batches)
+            self.pace.took(records, time.monotonic() - started)
             if self._commit_due(quiet=not batches):
                 await self._kafka(self._commit_now)
         except (AbortedError, RegistryUnavailableError) as error:

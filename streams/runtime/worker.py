@@ -22,15 +22,16 @@ from streams.engine.settle import Limits
 from streams.flow import Flow
 from streams.runtime.broker import TP
 from streams.runtime.dead_letter_limit import DeadLetterLimit
+from streams.runtime.fatal import FatalError
 from streams.runtime.rounds import DEFAULT_GROUP, Pending, Rounds, changelog
 from streams.runtime.settings import StreamsSettings
 from streams.runtime.transport import BATCH_CODEC, Transport
-from streams.runtime.writer import FatalError
 
 log = logging.getLogger(__name__)
 
 STALL_S_MAX = 120.0
 STOP_S_MAX = 30.0
+FINISH_S_MAX = 15.0
 # A round makes some hundred thousand objects and hardly a cycle, beside tables of a million: Python's own thresholds
 # (700 objects) would have the collector take a fifth of the time.
 GC_THRESHOLDS = (50_000, 20, 50)
@@ -53,6 +54,9 @@ class Context:
         }
         self.positions: dict[TP, int] = {}
         self.failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        self.stopping = False  # the round loop ends after its round
+        self.ended = asyncio.Event()  # no round is under way, or will be
+        self.ended.set()
         self._progress_at = time.monotonic()
         self._letters = DeadLetterLimit(
             streams.dead_letters_in_a_row_max,
@@ -64,6 +68,14 @@ class Context:
         """The round loop ended."""
         if not self.failure.done():
             self.failure.set_result(error)
+
+    async def finish(self) -> None:
+        """Lets the running round end before anything that it needs is stopped: agents are stopped first by Faust."""
+        self.stopping = True
+        try:
+            await asyncio.wait_for(self.ended.wait(), FINISH_S_MAX)
+        except TimeoutError:
+            log.warning("the running round did not end in time: it will be read again")
 
     def progressed(self) -> None:
         """A commit went through, or there was nothing to do."""
@@ -168,7 +180,7 @@ async def run_streams(
     gc.set_threshold(*GC_THRESHOLDS)
     chosen = selected(flows, streams.flows)
     alone = streams.worker_group == DEFAULT_GROUP
-    plan_ = plan(chosen, flow_settings, shared_streams=alone)
+    plan_ = plan(chosen, flow_settings, shared_streams=alone, arrow=streams.columns == "arrow")
     changelogs = [changelog(streams.worker_group, store) for store in plan_.stores]
     try:
         kafka.create_topics(settings, changelogs)
@@ -186,6 +198,7 @@ async def run_streams(
     try:
         await _until_stopped(context, stop)
     finally:
+        await context.finish()
         await asyncio.wait_for(app.stop(), STOP_S_MAX)
         await ops.stop()
         context.registry.close()

@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError
 
 from streams.runtime.broker import Broker
 from streams.runtime.rounds import Batch, Progress
-from streams.runtime.transport import ABORTS_AT_ONE_PLACE_MAX, Suspect
+from streams.runtime.sizes import ABORTS_AT_ONE_PLACE_MAX, RECORDS_MIN, Pace, Suspect
 from streams.runtime.writer import AbortedError, Write, Writer
 
 TP = ("source.braze.engagement", 0)
@@ -152,3 +152,33 @@ def test_without_a_partition_there_is_nothing_to_commit() -> None:
     with pytest.raises(AbortedError, match="no partition"):
         broker.commit({})
     assert writer.sent == []
+
+
+def test_rounds_that_take_too_long_get_fewer_records() -> None:
+    pace = Pace(4_000, 0.1)
+    pace.took(4_000, 0.4)
+    assert pace.limit == 1_000
+    pace.took(1_000, 50.0)
+    assert pace.limit == RECORDS_MIN
+
+
+def test_rounds_grow_again_step_by_step_when_full_ones_are_quick() -> None:
+    pace = Pace(4_000, 0.1)
+    pace.took(4_000, 0.4)
+    pace.took(100, 0.001)
+    assert pace.limit == 1_000, "a round that was not full says nothing"
+    grown = []
+    for _ in range(6):
+        pace.took(pace.limit, 0.01)
+        grown.append(pace.limit)
+    assert grown == sorted(grown)
+    assert grown[0] <= 1_501
+    assert grown[-1] == 4_000
+
+
+def test_a_round_never_gets_more_than_its_bound_nor_nothing() -> None:
+    for bound in (1, 50, 4_000):
+        pace = Pace(bound, 0.1)
+        for seconds in (0.0, 0.001, 10.0, 1e-9, 100.0):
+            pace.took(pace.limit, seconds)
+            assert 1 <= pace.limit <= bound

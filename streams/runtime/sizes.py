@@ -1,0 +1,62 @@
+"""How many records a round takes: as many as it can work off in time, fewer where one of them is suspected."""
+
+from streams.runtime.rounds import Batch
+
+ABORTS_AT_ONE_PLACE_MAX = 3
+RECORDS_MIN = 100  # a round this small costs more by itself than by its records
+GROWTH_MAX = 1.5  # per round, so that one quick round does not undo what many slow ones said
+
+
+class Pace:
+    """Keeps rounds within `round_s` seconds of work; never above `records_max` records."""
+
+    def __init__(self, records_max: int, round_s: float) -> None:
+        self._full = records_max
+        self._least = min(RECORDS_MIN, records_max)
+        self._round_s = round_s
+        self.limit = records_max
+
+    def took(self, records: int, seconds: float) -> None:
+        """A round of that many records took so long. Rounds that were not full say little and change little."""
+        if records == 0 or seconds <= 0:
+            return
+        fits = records * self._round_s / seconds
+        if fits < self.limit and seconds > self._round_s:
+            self.limit = max(self._least, int(fits))
+        elif records >= self.limit:
+            self.limit = min(self._full, int(min(fits, self.limit * GROWTH_MAX)) + 1)
+
+
+class Suspect:
+    """Finds the record that a round cannot get past: after some aborts at one place rounds are halved down to it."""
+
+    def __init__(self, full: int) -> None:
+        self._full = full
+        self._place: tuple[tuple[str, int, int], ...] = ()
+        self._aborts = 0
+        self.limit = full
+
+    def aborted(self, batches: list[Batch]) -> tuple[str, int, int] | None:
+        """Notes an abort; returns the record (topic, partition, offset) once it is found."""
+        place = tuple(sorted((b.topic, b.partition, b.messages[0].offset() or 0) for b in batches))
+        total = sum(len(b.messages) for b in batches)
+        narrowing = self.limit < self._full
+        self._aborts = self._aborts + 1 if place == self._place or narrowing else 1
+        self._place = place
+        if self._aborts < ABORTS_AT_ONE_PLACE_MAX:
+            return None
+        if total <= 1:
+            self._reset()
+            return place[0] if place else None
+        self.limit = max(1, min(self.limit, total) // 2)
+        return None
+
+    def committed(self) -> None:
+        """A narrowed round got through: the next may be as large, until all is well again."""
+        if self.limit < self._full:
+            self.limit = min(self._full, self.limit * 2)
+        if self.limit == self._full:
+            self._reset()
+
+    def _reset(self) -> None:
+        self._place, self._aborts, self.limit = (), 0, self._full
