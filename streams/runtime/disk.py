@@ -5,13 +5,14 @@ log, no syncing. After a clean stop a marker says up to which offset of each cha
 removed before the first write, and where it is missing, does not fit or is too old, everything is read again.
 """
 
+import fcntl
 import logging
 import shutil
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import msgspec
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch, WriteOptions
@@ -64,23 +65,40 @@ class Disk:
         folder = self.folder / f"partition-{partition}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            lock = _locked(folder.with_suffix(".lock"))
             marker = _taken(folder / MARKER)
             if marker is None:
                 _emptied(folder)
         except OSError as error:
             raise StateError(_fix(folder, error)) from error
-        return DiskHome(folder, _options(self._cache), marker)
+        return DiskHome(folder, lock, _options(self._cache), marker)
 
     def prune(self, older_than_ms: int) -> None:
         """Removes partitions without a marker, or with one from before `older_than_ms`: they would not be used.
 
-        Call it while none is open.
+        Partitions that are open, here or in another process, are left alone.
         """
-        for folder in self.folder.glob("partition-*"):
-            marker = _read(folder / MARKER)
-            if marker is None or marker.stopped_at_ms < older_than_ms:
-                log.info("state on disk discarded", extra={"folder": folder.name})
-                shutil.rmtree(folder, ignore_errors=True)
+        for folder in [path for path in self.folder.glob("partition-*") if path.is_dir()]:
+            try:
+                lock = _locked(folder.with_suffix(".lock"))
+            except OSError:
+                continue
+            with lock:
+                marker = _read(folder / MARKER)
+                if marker is None or marker.stopped_at_ms < older_than_ms:
+                    log.info("state on disk discarded", extra={"folder": folder.name})
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _locked(path: Path) -> IO[bytes]:
+    """Ours for as long as the file is open. Raises BlockingIOError where another process has it."""
+    lock = path.open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise
+    return lock
 
 
 def _options(cache: Cache) -> Options:
@@ -122,6 +140,11 @@ def _taken(path: Path) -> Marker | None:
     return marker
 
 
+def _left(path: Path, marker: Marker) -> None:
+    path.with_suffix(".new").write_bytes(msgspec.json.encode(marker))
+    path.with_suffix(".new").replace(path)
+
+
 def _emptied(folder: Path) -> None:
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -130,7 +153,7 @@ def _emptied(folder: Path) -> None:
 def _fix(folder: Path, error: Exception) -> str:
     """What is wrong with the disk and what to do; the state itself is not lost, a start reads its changelog."""
     said = str(error)
-    if "lock" in said.lower():
+    if isinstance(error, BlockingIOError):
         fix = "another worker uses it: give each worker a GRIDWIRE_SLOT or GRIDWIRE_STATE_DIR of its own"
     elif "space" in said.lower() or "quota" in said.lower():
         fix = "the disk is full: free space or give GRIDWIRE_STATE_DIR a larger volume, then start again"
@@ -148,8 +171,11 @@ def _fix(folder: Path, error: Exception) -> str:
 class DiskHome:
     """One partition's database. Only committed rows get in."""
 
-    def __init__(self, folder: Path, options: Options, marker: Marker | None) -> None:
+    def __init__(
+        self, folder: Path, lock: IO[bytes], options: Options, marker: Marker | None
+    ) -> None:
         self.folder = folder
+        self._lock = lock
         self.marker = marker
         self._options = options
         self._unlogged = _unlogged()
@@ -157,7 +183,7 @@ class DiskHome:
         try:
             self._db = Rdict(str(folder), options)
         except Exception as error:
-            if marker is None or "lock" in str(error).lower():
+            if marker is None:
                 raise StateError(_fix(folder, error)) from error
             log.warning("state on disk discarded", extra={"reason": "it does not open"})
             self.marker = None
@@ -175,6 +201,11 @@ class DiskHome:
         self.asked(self._db.close)
         self.marker = None
         self._db = self._anew()
+        self._recount()
+
+    def _recount(self) -> None:
+        for rows in self._stores.values():
+            rows.recount()
 
     def rows(self, store: str) -> "DiskRows":
         if store not in self._stores:
@@ -188,20 +219,16 @@ class DiskHome:
         """Deletes what is held of one store."""
         for prefix in (_prefix(store), _due_prefix(store)):
             self.write([], [key for key, _ in self.range(prefix, prefix)])
+        self._recount()
 
     def close(self, marker: Marker | None) -> None:
         """Writes everything out and, where a marker is given, that it is complete. Raises StateError."""
-        if marker is not None:
-            self.asked(self._db.flush)
-        self.asked(self._db.close)
-        if marker is None:
-            return
-        path = self.folder / MARKER
-        try:
-            path.with_suffix(".new").write_bytes(msgspec.json.encode(marker))
-            path.with_suffix(".new").replace(path)
-        except OSError as error:
-            raise StateError(_fix(self.folder, error)) from error
+        with self._lock:
+            if marker is not None:
+                self.asked(self._db.flush)
+            self.asked(self._db.close)
+            if marker is not None:
+                self.asked(lambda: _left(self.folder / MARKER, marker))
 
     # -- for rows and due times ---------------------------------------------------------------------------
     def asked(self, call: Callable[[], T]) -> T:
@@ -261,6 +288,10 @@ class DiskRows:
         if self._count is None:
             self._count = sum(1 for _ in self._home.range(self._prefix, self._prefix))
         return self._count
+
+    def recount(self) -> None:
+        """Others have written."""
+        self._count = None
 
     def get(self, key: str) -> bytes | None:
         return self._home.get(self._prefix + key.encode())
