@@ -15,17 +15,17 @@ import msgspec
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
 
 from gridwire import compiled
+from gridwire.foreign import boundless
 from gridwire.records import SCHEMAS, Record
 from gridwire.topics import Topic
 
 R = TypeVar("R", bound=Record)
 MAGIC = 0
 HEADER = struct.Struct(">bI")
-UNKNOWN_IDS_MAX = (
-    1_000  # ids that the registry does not know are remembered, so that poison costs one look-up
-)
+REFUSED_IDS_MAX = 1_000  # ids that cannot be used are remembered, so that poison costs one look-up
 REGISTRY_TIMEOUT_S = 10
 REFUSED = frozenset({400, 401, 403, 409, 422})  # asking again would not help
+NO_SUCH_ID = frozenset({400, 404, 422})  # registries differ in what they say to an id beyond theirs
 
 
 class CodecError(Exception):
@@ -45,6 +45,19 @@ def parse(text: str) -> Any:
     return fastavro.parse_schema(plain_schema(json.loads(text)))
 
 
+def foreign(text: str | None) -> Any:
+    """A writer's schema, parsed. Raises CodecError where it is none, or none that can be read within bounds."""
+    try:
+        schema = parse(text or "")
+    except (
+        Exception
+    ) as error:  # JSON Schema, Protobuf, references: whatever else a registry may hold
+        raise CodecError("schema not readable as Avro", type(error).__name__) from error
+    if fault := boundless(schema):
+        raise CodecError("schema without bounds", fault)
+    return schema
+
+
 def plain_schema(node: Any) -> Any:
     """A schema (parsed JSON) without logical types, so that timestamps stay int."""
     if isinstance(node, list):
@@ -60,7 +73,7 @@ class Registry:
     def __init__(self, url: str) -> None:
         self._client = SchemaRegistryClient({"url": url, "timeout": REGISTRY_TIMEOUT_S})
         self._schemas: dict[int, Any] = {}
-        self._unknown: set[int] = set()
+        self._refused: dict[int, str] = {}  # and why
         self._ids: dict[str, int] = {}
 
     def close(self) -> None:
@@ -91,27 +104,32 @@ class Registry:
         return self._ids[subject] if subject in self._ids else self.register(subject, schema)
 
     def schema(self, schema_id: int) -> Any:
-        """The writer's schema, parsed. Raises CodecError where there is none, RegistryUnavailableError."""
+        """The writer's schema, parsed. Raises CodecError where none can be used, RegistryUnavailableError."""
         if schema_id in self._schemas:
             return self._schemas[schema_id]
-        if schema_id in self._unknown:
-            raise CodecError("unknown schema id", str(schema_id))
+        if schema_id in self._refused:
+            raise CodecError(self._refused[schema_id], str(schema_id))
         try:
-            found = self._client.get_schema(schema_id)
+            self._schemas[schema_id] = foreign(self._text(schema_id))
+        except CodecError as error:
+            if len(self._refused) < REFUSED_IDS_MAX:
+                self._refused[schema_id] = error.reason
+            raise
+        return self._schemas[schema_id]
+
+    def _text(self, schema_id: int) -> str | None:
+        try:
+            return self._client.get_schema(schema_id).schema_str
         except SchemaRegistryError as error:
-            if error.http_status_code != 404:
+            if error.http_status_code not in NO_SUCH_ID:
                 raise RegistryUnavailableError(
                     f"schema registry answered {error.http_status_code}"
                 ) from error
-            if len(self._unknown) < UNKNOWN_IDS_MAX:
-                self._unknown.add(schema_id)
             raise CodecError("unknown schema id", str(schema_id)) from error
         except Exception as error:  # the client lets its HTTP library's errors through
             raise RegistryUnavailableError(
                 f"schema registry does not answer ({type(error).__name__})"
             ) from error
-        self._schemas[schema_id] = parse(found.schema_str or "")
-        return self._schemas[schema_id]
 
 
 class TopicCodec(Generic[R]):

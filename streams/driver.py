@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from gridwire.codec import Codec, CodecError, Registry, parse
+from gridwire.codec import Codec, CodecError, Registry, foreign
 from gridwire.ids import derived, trace_of
 from gridwire.records import Record
 from gridwire.topics import Topic
@@ -34,19 +34,22 @@ class LocalRegistry(Registry):
     """Schema ids in memory."""
 
     def __init__(self) -> None:
-        self._parsed: list[Any] = []
+        self._texts: list[str] = []
         self._known: dict[str, int] = {}
+        self._parsed: dict[int, Any] = {}
 
     def id_of(self, subject: str, schema: str) -> int:  # noqa: ARG002 -- ids are per schema here
         if schema not in self._known:
-            self._parsed.append(parse(schema))
-            self._known[schema] = len(self._parsed)
+            self._texts.append(schema)
+            self._known[schema] = len(self._texts)
         return self._known[schema]
 
     def schema(self, schema_id: int) -> Any:
-        if not 1 <= schema_id <= len(self._parsed):
+        if not 1 <= schema_id <= len(self._texts):
             raise CodecError("unknown schema id", str(schema_id))
-        return self._parsed[schema_id - 1]
+        if schema_id not in self._parsed:
+            self._parsed[schema_id] = foreign(self._texts[schema_id - 1])
+        return self._parsed[schema_id]
 
 
 class Driver:

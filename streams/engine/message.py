@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
+Headers = list[tuple[str, bytes | None]]
+
 
 class Message(Protocol):
     """What the engine needs of `confluent_kafka.Message`."""
@@ -12,7 +14,7 @@ class Message(Protocol):
     def offset(self) -> int | None: ...
     def key(self) -> bytes | None: ...
     def value(self) -> bytes | None: ...
-    def headers(self) -> list[tuple[str, bytes]] | None: ...
+    def headers(self) -> Headers | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class LocalMessage:
     offset_: int
     key_: bytes | None
     value_: bytes | None
-    headers_: list[tuple[str, bytes]] = field(default_factory=list)
+    headers_: Headers = field(default_factory=list)
 
     def topic(self) -> str:
         return self.topic_
@@ -41,5 +43,13 @@ class LocalMessage:
     def value(self) -> bytes | None:
         return self.value_
 
-    def headers(self) -> list[tuple[str, bytes]]:
+    def headers(self) -> Headers:
         return self.headers_
+
+
+def headers_of(message: Message) -> Headers:
+    """A message's headers; none where one has a name that is no text: that must not cost the record."""
+    try:
+        return list(message.headers() or ())
+    except UnicodeDecodeError:
+        return []

@@ -4,17 +4,14 @@ Behind a record that waits, later records of the same leg and key wait too: orde
 """
 
 import heapq
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 
 import msgspec
 
-from streams.engine.message import LocalMessage, Message
-from streams.engine.settle import OutputError
+from streams.engine.message import Headers, LocalMessage, Message, headers_of
+from streams.engine.settle import Limits, OutputError
 from streams.engine.store import Store
-
-PARKED_PER_KEY_MAX = 100
-PARKED_MAX = 10_000  # per partition
 
 
 class Parked(msgspec.Struct, frozen=True, array_like=True):
@@ -26,7 +23,7 @@ class Parked(msgspec.Struct, frozen=True, array_like=True):
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes]]
+    headers: Headers
     table: str
     row_key: str
     deadline_ms: int
@@ -49,8 +46,9 @@ Lane = tuple[str, bytes | None]
 class Parking:
     """All waiting records of one partition."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, limits: Limits) -> None:
         self._store = store
+        self._limits = limits
         self._decoder = msgspec.msgpack.Decoder(Parked)
         self._encoder = msgspec.msgpack.Encoder()
         self._lanes: dict[Lane, deque[str]] = {}
@@ -62,14 +60,25 @@ class Parking:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def rebuild(self) -> None:
-        """From the store, as restored or as it is after an abort."""
+    def rebuild(self) -> list[tuple[str, bytes]]:
+        """From the store, as restored or as it is after an abort.
+
+        Entries (key, bytes) that cannot be read are taken out and returned: the others must not wait for them.
+        """
         self._lanes, self._entries, self._waiting, self._deadlines = {}, {}, {}, []
+        unreadable = []
         for key in sorted(self._store):
-            raw = self._store.get(key)
-            if raw is not None:
-                self._index(key, self._decoder.decode(raw))
-                self._next = int(key, 16) + 1
+            raw = self._store.get(key) or b""
+            try:
+                number, entry = int(key, 16), self._decoder.decode(raw)
+            except (ValueError, msgspec.DecodeError):
+                unreadable.append((key, raw))
+                continue
+            self._index(key, entry)
+            self._next = number + 1
+        for key, _ in unreadable:
+            self._store.put(key, None)
+        return unreadable
 
     def _index(self, key: str, entry: Parked) -> None:
         self._entries[key] = entry
@@ -78,17 +87,28 @@ class Parking:
         if entry.table:
             self._waiting.setdefault((entry.table, entry.row_key), set()).add(entry.lane)
 
+    def by_leg(self) -> Counter[str]:
+        """How many records of each leg wait."""
+        found: Counter[str] = Counter()
+        for (leg, _), keys in self._lanes.items():
+            found[leg] += len(keys)
+        return found
+
     def blocks(self, leg: str, key: bytes | None) -> bool:
         """An earlier record of this leg and key waits."""
         return (leg, key) in self._lanes
 
-    def check(self, leg: str, message: Message, bytes_max: int) -> None:
+    def check(self, leg: str, message: Message, row_key: str) -> None:
         """Raises OutputError where there is no room for one more, or the message is too large to be kept."""
-        lane = self._lanes.get((leg, message.key()), ())
-        if len(self._entries) >= PARKED_MAX or len(lane) >= PARKED_PER_KEY_MAX:
+        lane, limits = self._lanes.get((leg, message.key()), ()), self._limits
+        if len(self._entries) >= limits.parked_max or len(lane) >= limits.parked_per_key_max:
             raise OutputError("no room to park")
-        headers = sum(len(name) + len(value or b"") for name, value in message.headers() or ())
-        if len(message.value() or b"") + len(message.key() or b"") + headers > bytes_max:
+        self._check_size(message, row_key)
+
+    def _check_size(self, message: Message, row_key: str) -> None:
+        headers = sum(len(name) + len(value or b"") for name, value in headers_of(message))
+        size = len(message.value() or b"") + len(message.key() or b"") + headers
+        if size + len(row_key.encode()) > self._limits.output_bytes_max:
             raise OutputError("too large to park")
 
     def add(
@@ -102,7 +122,7 @@ class Parking:
             offset=message.offset() or 0,
             key=message.key(),
             value=message.value(),
-            headers=list(message.headers() or ()),
+            headers=headers_of(message),
             table=table,
             row_key=row_key,
             deadline_ms=deadline_ms,
@@ -138,8 +158,12 @@ class Parking:
         return self._take(key)
 
     def wait_on(self, lane: Lane, table: str, row_key: str) -> None:
-        """The first record of a lane turned out to wait for another row; its deadline stays."""
+        """The first record of a lane turned out to wait for another row; its deadline stays.
+
+        Raises OutputError where it would be too large with that row's key.
+        """
         key = self._lanes[lane][0]
+        self._check_size(self._entries[key].message(), row_key)
         self._unwait(self._entries[key])
         entry = msgspec.structs.replace(self._entries[key], table=table, row_key=row_key)
         self._entries[key] = entry

@@ -24,7 +24,8 @@ class PlanError(Exception):
 class BoundLeg:
     """A leg within its flow, with what the engine needs precomputed.
 
-    `label`: flow id/leg. `store`: name of the store that holds a fold's state; also its changelog topic.
+    `label`: flow id/leg. `store`: name of the store that holds a fold's state; also its changelog topic. `keyed`: it
+    keeps a state, or looks rows up that live with a partition, so records must lie where their keys say.
     """
 
     flow: str
@@ -32,6 +33,7 @@ class BoundLeg:
     outputs: Mapping[type[Record], Topic[Any]]
     label: str
     store: str | None
+    keyed: bool = False
 
     @property
     def only_commands(self) -> bool:
@@ -79,7 +81,8 @@ def bind(flow: str, leg: Leg) -> BoundLeg:
                 "an output finds its topic by its type"
             )
         outputs[topic.record] = topic
-    return BoundLeg(flow, leg, outputs, f"{flow}/{leg.name}", _store(flow, leg))
+    keyed = isinstance(leg, Fold) or any(table.copy_of is None for table in tables_of(leg))
+    return BoundLeg(flow, leg, outputs, f"{flow}/{leg.name}", _store(flow, leg), keyed)
 
 
 def _store(flow: str, leg: Leg) -> str | None:

@@ -38,7 +38,7 @@ class Runner:
         self.settler = Settler(codec, limits)
         self.lookups = Lookups(self.state.tables, references)
         self.arrived: deque[tuple[str, str]] = deque()
-        self._partition = partition
+        self.partition = partition
         self._codec = codec
         self._column_codecs: dict[str, ColumnCodec] = {}
 
@@ -158,7 +158,7 @@ class Runner:
     ) -> None:
         self.state.hold(bound.label, fired.key, quiet)
         raw = msgspec.msgpack.encode(held)
-        message = LocalMessage(bound.store or "", self._partition, -1, fired.key.encode(), raw)
+        message = LocalMessage(bound.store or "", self.partition, -1, fired.key.encode(), raw)
         why = type(error).__name__
         self.count(bound, "dead timer", why)
         self.outbox.dead.append(Dead(message, bound.flow, bound.leg.name, "timer failed", why))

@@ -26,13 +26,24 @@ class OutputError(Exception):
         self.reason = reason
 
 
+DAY_MS = 86_400_000
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds that the engine keeps. `go_live_ms`: events before it fill tables and give no commands."""
+    """Bounds that the engine keeps.
+
+    output_bytes_max: key and value of an output, a state or a waiting record. go_live_ms: events before it fill tables
+    and give no commands. parked_max: waiting records of a partition, parked_per_key_max: those of a leg and key.
+    timer_ahead_ms_max: how far in the future a timer may be due, for its state is kept that long.
+    """
 
     output_bytes_max: int = 900_000
     seen_ids_max: int = 200_000
     go_live_ms: int = 0
+    parked_max: int = 10_000
+    parked_per_key_max: int = 100
+    timer_ahead_ms_max: int = 3 * 366 * DAY_MS
 
 
 class Out(msgspec.Struct, frozen=True, gc=False):
@@ -203,7 +214,7 @@ class _Call:
             self.settled.counts.append(("withheld", "before go-live", 1))
             return
         value = self.settler.codec.of(topic).encode(record)
-        if len(value) > limits.output_bytes_max:
+        if not _fits(key, value, limits.output_bytes_max):
             raise OutputError("output too large")
         self.settled.outs.append(
             Out(topic.name, key, value, record.occurred_at, record.trace_id, self.bound.label)
@@ -221,12 +232,20 @@ class _Call:
             self.settled.due_ms.clear()
         elif isinstance(effect, SetTimer):
             if self.timers.get(effect.name) != effect.due_ms:
+                self._check_due(effect.due_ms)
                 self.timers[effect.name] = self.settled.due_ms[effect.name] = effect.due_ms
         elif isinstance(effect, CancelTimer):
             self.timers.pop(effect.name, None)
             self.settled.due_ms.pop(effect.name, None)
         else:
             raise OutputError(f"{type(effect).__name__} is not an effect")
+
+    def _check_due(self, due_ms: int) -> None:
+        """One that is overdue fires at once. One in the year 9999 is a mistake, and its state would be kept for it."""
+        if type(due_ms) is not int:
+            raise OutputError("a timer without a time")
+        if due_ms > self.now_ms + self.settler.limits.timer_ahead_ms_max:
+            raise OutputError("a timer too far ahead")
 
     def _keep(self) -> bool:
         """Fills in the new state; False where a newer version of the row is held already."""
@@ -243,7 +262,7 @@ class _Call:
         return True
 
     def _fitting(self, raw: bytes) -> bytes:
-        if len(raw) > self.settler.limits.output_bytes_max:
+        if not _fits(self.before.key or "", raw, self.settler.limits.output_bytes_max):
             raise OutputError("state too large")
         return raw
 
@@ -265,3 +284,9 @@ class _Call:
         self.settled.row = row
         self.settled.raw = self._fitting(self.settler.codec.of(table.changelog).encode(row))
         return True
+
+
+def _fits(key: str, value: bytes, bytes_max: int) -> bool:
+    """A character takes up to four bytes: only keys that may matter are encoded to be measured."""
+    size = len(value)
+    return size + 4 * len(key) <= bytes_max or size + len(key.encode()) <= bytes_max

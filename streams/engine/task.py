@@ -4,6 +4,7 @@ Nothing here touches Kafka. A round calls `process` and `tick`, then `drain` for
 `commit`, or `abort`, which leaves everything as it was at the last commit.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ class Task:
         self._limits = limits
         self._runner = Runner(plan, partition, codec, references, limits)
         self.state = self._runner.state
-        parking = Parking(self.state.stores[PARKED_STORE])
+        parking = Parking(self.state.stores[PARKED_STORE], limits)
         self._waiting = Waiting(plan, codec, self._runner, parking)
         self._legs = {leg.label: leg for leg in plan.legs}
         self._seen = {
@@ -138,3 +139,7 @@ class Task:
     def parked(self) -> int:
         """Records that wait here."""
         return len(self._waiting)
+
+    def parked_by_leg(self) -> Counter[str]:
+        """The same by label of their leg."""
+        return self._waiting.by_leg()

@@ -1,15 +1,15 @@
 """What waits for a row: parks records, tries them again when the row comes, gives them up at their deadline."""
 
-from collections import deque
+from collections import Counter, deque
 from typing import Any
 
 from gridwire.codec import Codec, CodecError
 from gridwire.records import Record
 from streams.engine.lookups import MissingRow
-from streams.engine.message import Message
+from streams.engine.message import LocalMessage, Message
 from streams.engine.outbox import Dead, ExpiredError
 from streams.engine.parking import Lane, Parked, Parking
-from streams.engine.plan import BoundLeg, Plan
+from streams.engine.plan import PARKED_STORE, BoundLeg, Plan
 from streams.engine.runner import Runner
 from streams.engine.settle import OutputError
 from streams.flow import Input, Wait
@@ -31,17 +31,31 @@ class Waiting:
     def __len__(self) -> int:
         return len(self._parking)
 
+    def by_leg(self) -> Counter[str]:
+        """How many records of each leg wait."""
+        return self._parking.by_leg()
+
     def rebuild(self) -> None:
         """Rows may have come while their waiting records were not here, or in a round that was aborted: full
         copies are not rolled back. So everything that waits is tried once more.
         """
-        self._parking.rebuild()
+        for key, raw in self._parking.rebuild():
+            message = LocalMessage(PARKED_STORE, self._runner.partition, -1, key.encode(), raw)
+            self._runner.outbox.dead.append(
+                Dead(message, "", "", "waiting record not readable", "DecodeError")
+            )
         self._runner.arrived = deque(self._parking.waited_for())
 
     def offer(
         self, bound: BoundLeg, source: Input, message: Message, record: Record, now_ms: int
     ) -> None:
-        """A new record: it waits behind one that waits already, or is tried."""
+        """A new record: it waits behind one that waits already, or is tried.
+
+        Without a key it lies in any partition, and what its leg knows of it in another: it is dead.
+        """
+        if bound.keyed and message.key() is None:
+            self._runner.dead(bound, message, record, OutputError("no key"))
+            return
         if self._parking.blocks(bound.label, message.key()):
             self._park(bound, message, record, None, now_ms)
             return
@@ -60,7 +74,7 @@ class Waiting:
         """Waits for `missing`, or behind an earlier record of its key."""
         wait = missing.missing if missing and isinstance(missing.missing, Wait) else None
         try:
-            self._parking.check(bound.label, message, self._runner.settler.limits.output_bytes_max)
+            self._parking.check(bound.label, message, missing.key if missing else "")
         except OutputError as error:
             self._runner.dead(bound, message, record, error)
             return
@@ -94,11 +108,21 @@ class Waiting:
                 continue
             bound, source, record = recalled
             missing = self._runner.attempt(bound, source, head.message(), record, now_ms)
-            if missing is not None:
-                self._parking.wait_on(lane, missing.table, missing.key)
+            if missing is not None and self._waits_on(lane, bound, record, missing):
                 return
             self._parking.pop(lane)
             self._runner.count(bound, "parked", count=-1)
+
+    def _waits_on(self, lane: Lane, bound: BoundLeg, record: Record, missing: MissingRow) -> bool:
+        """The first record of a lane waits for another row now; False where it cannot, and it is dead."""
+        head = self._parking.head(lane)
+        try:
+            self._parking.wait_on(lane, missing.table, missing.key)
+        except OutputError as error:
+            if head is not None:
+                self._runner.dead(bound, head.message(), record, error)
+            return False
+        return True
 
     def _recall(self, head: Parked) -> tuple[BoundLeg, Input, Record] | None:
         """The waiting record again; None where its leg is not run here any more, or reads its topic no more."""

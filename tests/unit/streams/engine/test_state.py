@@ -12,7 +12,6 @@ from gridwire import topics
 from gridwire.codec import Codec
 from streams.driver import Driver, LocalRegistry
 from streams.engine.message import LocalMessage
-from streams.engine.parking import PARKED_PER_KEY_MAX
 from streams.engine.plan import PlanError, plan
 from streams.engine.references import References
 from streams.engine.settle import Limits
@@ -205,9 +204,9 @@ def test_a_release_in_an_aborted_round_happens_again() -> None:
 
 def test_room_to_park_is_bounded_per_key() -> None:
     driver = Driver(ORDER_FEED, WAITING)
-    records = [waiting("bigcommerce:1") for _ in range(PARKED_PER_KEY_MAX + 3)]
+    records = [waiting("bigcommerce:1") for _ in range(Limits().parked_per_key_max + 3)]
     driver.send(topics.ORDER_THREADS, *records)
-    assert driver.parked == PARKED_PER_KEY_MAX
+    assert driver.parked == Limits().parked_per_key_max
     assert [dead.reason for dead in driver.dead_letters] == ["no room to park"] * 3
 
 
