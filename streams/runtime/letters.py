@@ -3,6 +3,7 @@
 from gridwire import dead_letters
 from gridwire.replays import replay_in
 from gridwire.topics import DEAD_LETTER_STREAMS
+from streams.engine.message import Headers, headers_of
 from streams.engine.outbox import Dead
 from streams.runtime.writer import Single
 
@@ -12,7 +13,7 @@ ABORTED = "AbortedError"
 def letters_of(dead: Dead, group: str) -> list[Single]:
     """The dead letter, in parts where it is large. `group`: the worker group that gives the record up."""
     message = dead.message
-    headers = list(message.headers() or ())
+    headers = headers_of(message)
     origin = dead_letters.Origin(
         message.topic(), message.partition(), message.offset(), tuple(headers)
     )
@@ -26,7 +27,7 @@ def letters_of(dead: Dead, group: str) -> list[Single]:
     return [Single(one.topic, one.key, one.value, list(one.headers)) for one in found]
 
 
-def _why(dead: Dead, headers: list[tuple[str, bytes]], group: str) -> dead_letters.Why:
+def _why(dead: Dead, headers: Headers, group: str) -> dead_letters.Why:
     before = replay_in(headers)
     return dead_letters.Why(
         dead.reason,

@@ -25,6 +25,7 @@ from streams.engine.task import Task
 from streams.runtime.broker import TP
 from streams.runtime.fatal import FatalError
 from streams.runtime.letters import letters_of
+from streams.runtime.progress import Progress, told_ms, wall_clock_ms
 from streams.runtime.references import ReferenceReader, Update
 from streams.runtime.restore import restore
 from streams.runtime.writer import Single, Write
@@ -66,41 +67,6 @@ class Pending:
     )  # topic → timestamp of its first message
 
 
-class Progress:
-    """How far each partition has been read, and what time it is for its timers.
-
-    Timers must not run ahead of input that waits: after a pause they would close windows whose events are still to
-    come. So a partition's time is the wall clock once all its inputs are read to their end, and otherwise the
-    timestamp of the last message read from the input that is furthest behind.
-    """
-
-    def __init__(self) -> None:
-        self._last_ms: dict[TP, int] = {}
-        self._at_end: dict[TP, bool] = {}
-
-    def assigned(self, partitions: Sequence[TP]) -> None:
-        for tp in partitions:
-            self._last_ms[tp], self._at_end[tp] = 0, False
-
-    def revoked(self, partitions: Sequence[TP]) -> None:
-        for tp in partitions:
-            self._last_ms.pop(tp, None)
-            self._at_end.pop(tp, None)
-
-    def read(self, tp: TP, timestamp_ms: int) -> None:
-        self._last_ms[tp], self._at_end[tp] = timestamp_ms, False
-
-    def end(self, tp: TP) -> None:
-        if tp in self._at_end:
-            self._at_end[tp] = True
-
-    def time_ms(self, partition: int, wall_ms: int) -> int:
-        behind = [
-            self._last_ms[tp] for tp, end in self._at_end.items() if tp[1] == partition and not end
-        ]
-        return min([wall_ms, *behind])
-
-
 class Rounds:
     """All tasks of this worker."""
 
@@ -116,6 +82,7 @@ class Rounds:
         self.skip: dict[
             tuple[str, int, int], str
         ] = {}  # poison: (topic, partition, offset) → reason
+        self.wall_ms: Callable[[], int] = wall_clock_ms  # the time for flows and their timers
         self._settings = settings
         self._codec = codec
         self._limits = limits
@@ -175,8 +142,10 @@ class Rounds:
             if batch is None:
                 batch = found[tp] = Batch(tp[0], tp[1], [], done)
             batch.messages.append(message)
+        wall_ms = self.wall_ms()
         for tp, batch in found.items():
-            self.progress.read(tp, int(batch.messages[-1].timestamp()[1]))
+            newest_first = (int(message.timestamp()[1]) for message in reversed(batch.messages))
+            self.progress.read(tp, told_ms(newest_first, wall_ms))
         for tp in ended:
             self.progress.end(tp)
         return list(found.values())
@@ -226,7 +195,7 @@ class Rounds:
         task = self.tasks[batch.partition]
         if self.skip:
             messages = self._without_poison(task, batch)
-        wall_ms = time.time_ns() // 1_000_000
+        wall_ms = self.wall_ms()
         if messages:
             task.process(self.plan.topics[batch.topic], messages, wall_ms)  # type: ignore[arg-type]
         self.pending.positions[tp] = (last.offset() or 0) + 1
@@ -274,7 +243,9 @@ class Rounds:
                 )
                 for store, rows in changed.items()
             )
-            singles.extend(single for dead in outbox.dead for single in letters_of(dead, self._group))
+            singles.extend(
+                single for dead in outbox.dead for single in letters_of(dead, self._group)
+            )
             self._note(outbox)
         writes = [Write(topic, messages) for topic, messages in outputs.items()]
         return writes + changelogs, singles

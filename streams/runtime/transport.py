@@ -177,7 +177,7 @@ class Consumer(FaustConsumer):
 
     async def _round(self, batches: list[Batch]) -> None:
         """Agents, timers, then one place that produces. Raises AbortedError."""
-        wall_ms = time.time_ns() // 1_000_000
+        wall_ms = self.rounds.wall_ms()
         self.rounds.refresh(wall_ms)
         if batches:
             self._batches.extend(batches)

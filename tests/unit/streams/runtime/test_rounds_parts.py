@@ -6,7 +6,8 @@ import pytest
 from confluent_kafka import KafkaError
 
 from streams.runtime.broker import Broker
-from streams.runtime.rounds import Batch, Progress
+from streams.runtime.progress import AGE_MS_MAX, Progress, told_ms
+from streams.runtime.rounds import Batch
 from streams.runtime.sizes import ABORTS_AT_ONE_PLACE_MAX, RECORDS_MIN, Pace, Suspect
 from streams.runtime.writer import AbortedError, Write, Writer
 
@@ -39,6 +40,48 @@ def test_an_end_mark_of_a_revoked_partition_is_ignored() -> None:
     progress.revoked([TP])
     progress.end(TP)
     assert progress.time_ms(0, 5) == 5
+
+
+WALL_MS = 1_767_225_600_000  # 2026-01-01
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [
+        -1,
+        0,
+        1,
+        86_400_000,
+        WALL_MS - AGE_MS_MAX - 1,
+        WALL_MS + 86_400_000,
+        253_402_300_799_999,
+        1 << 62,
+    ],
+)
+def test_a_timestamp_that_cannot_be_true_tells_no_time(absurd: int) -> None:
+    assert told_ms([absurd, absurd, WALL_MS - 5_000], WALL_MS) == WALL_MS - 5_000
+    assert told_ms([absurd, absurd], WALL_MS) == WALL_MS
+
+
+def test_absurd_timestamps_neither_stall_timers_nor_let_them_run_ahead_of_input_that_waits() -> (
+    None
+):
+    progress = Progress()
+    progress.assigned([TP])
+    progress.read(TP, told_ms([1, WALL_MS - 60_000], WALL_MS))
+    assert progress.time_ms(0, WALL_MS) == WALL_MS - 60_000
+    progress.read(TP, told_ms([253_402_300_799_999, WALL_MS - 50_000], WALL_MS))
+    assert progress.time_ms(0, WALL_MS) == WALL_MS - 50_000
+    progress.read(TP, told_ms([0, 0], WALL_MS + 1_000))
+    assert progress.time_ms(0, WALL_MS + 1_000) == WALL_MS + 1_000
+
+
+def test_a_partitions_time_does_not_go_back_with_a_producers_clock() -> None:
+    progress = Progress()
+    progress.assigned([TP])
+    progress.read(TP, 5_000)
+    progress.read(TP, 4_000)
+    assert progress.time_ms(0, 9_000) == 5_000
 
 
 class _Message:
