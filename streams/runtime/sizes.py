@@ -32,22 +32,26 @@ class Suspect:
 
     def __init__(self, full: int) -> None:
         self._full = full
-        self._place: tuple[tuple[str, int, int], ...] = ()
+        self._place: dict[tuple[str, int], int] = {}
         self._aborts = 0
         self.limit = full
 
     def aborted(self, batches: list[Batch]) -> tuple[str, int, int] | None:
         """Notes an abort; returns the record (topic, partition, offset) once it is found."""
-        place = tuple(sorted((b.topic, b.partition, b.messages[0].offset() or 0) for b in batches))
+        # Each transaction begins where the last commit left off; how far it gets differs from try to try.
+        place: dict[tuple[str, int], int] = {}
+        for batch in batches:
+            place.setdefault((batch.topic, batch.partition), batch.messages[0].offset() or 0)
         total = sum(len(b.messages) for b in batches)
         narrowing = self.limit < self._full
-        self._aborts = self._aborts + 1 if place == self._place or narrowing else 1
+        again = bool(place.items() & self._place.items())
+        self._aborts = self._aborts + 1 if again or narrowing else 1
         self._place = place
         if self._aborts < ABORTS_AT_ONE_PLACE_MAX:
             return None
         if total <= 1:
             self._reset()
-            return place[0] if place else None
+            return next(((*tp, offset) for tp, offset in place.items()), None)
         self.limit = max(1, min(self.limit, total) // 2)
         return None
 
@@ -59,4 +63,4 @@ class Suspect:
             self._reset()
 
     def _reset(self) -> None:
-        self._place, self._aborts, self.limit = (), 0, self._full
+        self._place, self._aborts, self.limit = {}, 0, self._full

@@ -197,6 +197,15 @@ def test_without_a_partition_there_is_nothing_to_commit() -> None:
     assert writer.sent == []
 
 
+def test_the_same_place_is_known_again_however_far_each_try_gets() -> None:
+    suspect = Suspect(64)
+    assert suspect.aborted([batch(0, 10)]) is None
+    assert suspect.aborted([batch(0, 5), batch(5, 20)]) is None
+    assert suspect.limit == 64
+    assert suspect.aborted([batch(0, 3), batch(3, 3)]) is None
+    assert suspect.limit == 3
+
+
 def test_rounds_that_take_too_long_get_fewer_records() -> None:
     pace = Pace(4_000, 0.1)
     pace.took(4_000, 0.4)
