@@ -6,6 +6,7 @@ from itertools import compress
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gridwire.arrow import ColumnCodec
 from gridwire.codec import Codec, CodecError, TopicCodec
@@ -68,8 +69,10 @@ class Intake:
             batch = columns.decode([message.value() for message in messages])
         except (UnfitError, CodecError):
             return None
-        seen = self.seen.get(topic.name)
-        new = seen.first_times(compacted(batch.column("event_id"))) if seen else None
+        seen, event_ids = self.seen.get(topic.name), batch.column("event_id")
+        if seen is not None and pc.any(pc.equal(event_ids, "")).as_py():
+            return None
+        new = seen.first_times(compacted(event_ids)) if seen is not None else None
         if new is not None and not all(new):
             outbox.counts.add("", topic.name, "duplicate", count=new.count(False))
             messages, batch = list(compress(messages, new)), batch.filter(pa.array(new))
@@ -85,6 +88,9 @@ class Intake:
                 record = codec.decode(message.value())
             except CodecError as error:
                 outbox.dead.append(Dead(message, "", "", error.reason, type(error).__name__))
+                continue
+            if seen is not None and not record.event_id:  # all of these would be one event
+                outbox.dead.append(Dead(message, "", "", "no event id", "ValueError"))
                 continue
             if seen is not None and not seen.first_time(record.event_id):
                 outbox.counts.add("", topic.name, "duplicate")
