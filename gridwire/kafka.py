@@ -110,8 +110,11 @@ def consumer(settings: KafkaSettings, group: str, **extra: Any) -> Consumer:
     return Consumer(config | _properties(extra))
 
 
-def reader(settings: KafkaSettings, isolation: str = "read_committed") -> Consumer:
-    """A consumer without a group, for assigned partitions: restores, checkpoints, command line."""
+def reader(settings: KafkaSettings, isolation: str = "read_committed", **extra: Any) -> Consumer:
+    """A consumer without a group, for assigned partitions: restores, checkpoints, command line.
+
+    `extra`: librdkafka properties with `_` for `.`.
+    """
     return Consumer(
         client_config(settings)
         | {
@@ -126,6 +129,7 @@ def reader(settings: KafkaSettings, isolation: str = "read_committed") -> Consum
             "max.partition.fetch.bytes": FETCH_BYTES,
             "fetch.queue.backoff.ms": FULL_QUEUE_PAUSE_MS,
         }
+        | _properties(extra)
     )
 
 

@@ -13,9 +13,21 @@ from gridwire.replays import LetterId
 from gridwire.settings import KafkaSettings
 
 BATCH_MAX = 50  # messages held at once; each may have a megabyte
-POLL_S = 0.5
+AHEAD_KB = 4_096
+FETCH_BYTES = 1_000_000  # compressed; a broker gives at least one batch
+POLL_S = 0.1
 STALL_S_MAX = 30.0
 UNFINISHED_MAX = 20  # letters of which parts are still to come; the oldest is given up above it
+
+
+def letter_reader(settings: KafkaSettings) -> Consumer:
+    """Reads little ahead: letters are large, and many of them must not take much memory."""
+    return kafka.reader(
+        settings,
+        queued_max_messages_kbytes=AHEAD_KB,
+        queued_min_messages=BATCH_MAX,
+        max_partition_fetch_bytes=FETCH_BYTES,
+    )
 
 
 class ReadError(Exception):
@@ -59,7 +71,7 @@ def messages(reader: Consumer, span: Span) -> Iterator[Message]:
     reader.assign([place])
     moved_at, position = time.monotonic(), -1
     while True:
-        batch = reader.consume(BATCH_MAX, POLL_S)
+        batch = _batch(reader)
         yield from (m for m in batch if m.error() is None and (m.offset() or 0) < span.end)
         reached = reader.position([place])[0].offset
         if reached >= span.end:
@@ -74,12 +86,18 @@ def messages(reader: Consumer, span: Span) -> Iterator[Message]:
     reader.unassign()
 
 
+def _batch(reader: Consumer) -> list[Message]:
+    """Waits for one message, then takes what is there: `consume` alone would wait until it has all of them."""
+    first = reader.poll(POLL_S)
+    return [] if first is None else [first, *reader.consume(BATCH_MAX - 1, 0)]
+
+
 def letters(settings: KafkaSettings, wanted: Filter) -> Iterator[Letter]:
     """The letters that match, in the order in which they were written per topic. Reads lazily: stop when it is enough.
 
     Raises ReadError, KafkaException.
     """
-    reader = kafka.reader(settings)
+    reader = letter_reader(settings)
     missing = set(wanted.letters)
     try:
         for span in _chosen(reader, spans(settings, reader, wanted.dead_letter_topics), wanted):
