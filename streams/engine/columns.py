@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gridwire.codec import RegistryUnavailableError
 from gridwire.ids import trace_of
 from gridwire.topics import Topic
+from streams.engine.faults import NOBODYS_FAULT
 from streams.engine.incoming import Incoming
 from streams.engine.plan import BoundLeg
 from streams.engine.runner import Runner, batch_cause
@@ -32,7 +32,7 @@ def run_columns(
     if leg.batches is not None and incoming.columns is not None:
         try:
             runner.apply(bound, _settled(runner, bound, leg, incoming, now_ms))
-        except RegistryUnavailableError:
+        except NOBODYS_FAULT:
             raise
         except Exception as error:  # noqa: BLE001 -- records find the one that is at fault
             why = type(error).__name__

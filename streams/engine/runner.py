@@ -11,15 +11,17 @@ from typing import Any
 import msgspec
 
 from gridwire.arrow import ColumnCodec
-from gridwire.codec import Codec, CodecError, RegistryUnavailableError
+from gridwire.codec import Codec, CodecError
 from gridwire.ids import derived, trace_of
 from gridwire.records import Record
 from gridwire.topics import Topic
+from streams.engine.faults import NOBODYS_FAULT
 from streams.engine.lookups import Lookups, MissingRow
 from streams.engine.message import LocalMessage, Message
 from streams.engine.outbox import Dead, Outbox
 from streams.engine.plan import BoundLeg, Plan
 from streams.engine.references import References
+from streams.engine.rows import Home
 from streams.engine.settle import Before, Limits, OutputError, Settled, Settler
 from streams.engine.stamp import Cause, cause_of
 from streams.engine.state import State
@@ -31,10 +33,17 @@ class Runner:
     """All legs of a plan over one partition. `arrived`: (table, key) of rows that came."""
 
     def __init__(
-        self, plan: Plan, partition: int, codec: Codec, references: References, limits: Limits
+        self,
+        plan: Plan,
+        partition: int,
+        codec: Codec,
+        references: References,
+        limits: Limits,
+        *,
+        home: Home | None = None,
     ) -> None:
         self.outbox = Outbox()
-        self.state = State(plan, codec)
+        self.state = State(plan, codec, home)
         self.settler = Settler(codec, limits)
         self.lookups = Lookups(self.state.tables, references)
         self.arrived: deque[tuple[str, str]] = deque()
@@ -68,7 +77,7 @@ class Runner:
             before = self.state.before(bound, key)
             effects = _call(bound, source, record, before, found.rows)
             settled = self.settler.settle(bound, cause_of(record), effects, before, now_ms=now_ms)
-        except RegistryUnavailableError:
+        except NOBODYS_FAULT:
             raise
         except Exception as error:  # noqa: BLE001 -- whatever a flow raises ends in a dead letter, not in an agent
             self.dead(bound, message, record, error)
@@ -89,7 +98,7 @@ class Runner:
             settled = self.settler.settle(
                 bound, cause_of(record), iter((asks(record),)), Before(), now_ms=now_ms, records=0
             )
-        except RegistryUnavailableError:
+        except NOBODYS_FAULT:
             raise
         except Exception as error:  # noqa: BLE001 -- see attempt
             self.dead(bound, message, record, error)
@@ -116,7 +125,7 @@ class Runner:
             settled = self.settler.settle(
                 bound, cause, effects, Before(), now_ms=now_ms, records=len(batch)
             )
-        except RegistryUnavailableError:
+        except NOBODYS_FAULT:
             raise
         except Exception as error:  # noqa: BLE001 -- see attempt
             if len(batch) == 1:
@@ -141,7 +150,7 @@ class Runner:
             settled = self.settler.settle(
                 bound, cause, effects, Before(fired.key, quiet), now_ms=fired.now_ms, records=0
             )
-        except RegistryUnavailableError:
+        except NOBODYS_FAULT:
             raise
         except Exception as error:  # noqa: BLE001 -- see attempt; and the timer must not fire for ever
             self._timer_failed(bound, fired, held, quiet, error)

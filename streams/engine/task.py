@@ -18,6 +18,7 @@ from streams.engine.outbox import Outbox
 from streams.engine.parking import Parking
 from streams.engine.plan import PARKED_STORE, SEEN_STORE, BoundLeg, Plan
 from streams.engine.references import References
+from streams.engine.rows import Home
 from streams.engine.runner import Runner
 from streams.engine.seen import Seen
 from streams.engine.settle import Limits
@@ -28,15 +29,22 @@ TIMERS_PER_TICK_MAX = 1_000
 
 
 class Task:
-    """All legs of a plan over one partition."""
+    """All legs of a plan over one partition. `home`: where its committed rows live; default: in memory."""
 
     def __init__(
-        self, plan: Plan, partition: int, codec: Codec, references: References, limits: Limits
+        self,
+        plan: Plan,
+        partition: int,
+        codec: Codec,
+        references: References,
+        limits: Limits,
+        *,
+        home: Home | None = None,
     ) -> None:
         self.plan = plan
         self.partition = partition
         self._limits = limits
-        self._runner = Runner(plan, partition, codec, references, limits)
+        self._runner = Runner(plan, partition, codec, references, limits, home=home)
         self.state = self._runner.state
         parking = Parking(self.state.stores[PARKED_STORE], limits)
         self._waiting = Waiting(plan, codec, self._runner, parking)
@@ -121,6 +129,8 @@ class Task:
             for (due, key, name), held in timers.due(now_ms, TIMERS_PER_TICK_MAX):
                 fired = Fired(name, key, due, now_ms, held.state)
                 self._runner.fire(self._legs[label], fired, held)
+        for table, count in self.state.expire(now_ms).items():
+            self.outbox.counts.add("", table, "expired", count=count)
         self._waiting.expire(now_ms)
         self._waiting.release(now_ms)
 

@@ -42,6 +42,7 @@ class Rebalanced:
     assigned: Callable[[list[TP]], None]
     revoked: Callable[[list[TP]], None]
     lost: Callable[[list[TP]], None]
+    held: Callable[[], bool] = lambda: False  # nothing is to be read before `Broker.resume`
 
 
 class Broker:
@@ -79,6 +80,16 @@ class Broker:
         self._committed = {(p.topic, p.partition): p.offset for p in known if p.offset >= 0}
         self._on.assigned([(p.topic, p.partition) for p in partitions])
         consumer.assign(partitions)
+        if self._on.held():
+            consumer.pause(partitions)
+
+    def pause(self) -> None:
+        """Reads nothing until `resume`; the group is polled all the same."""
+        self._consumer.pause(self._consumer.assignment())
+
+    def resume(self) -> None:
+        """State is there: records may come."""
+        self._consumer.resume(self._consumer.assignment())
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._owned.difference_update((p.topic, p.partition) for p in partitions)

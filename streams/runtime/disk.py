@@ -180,6 +180,7 @@ class DiskHome:
         self._options = options
         self._unlogged = _unlogged()
         self._stores: dict[str, DiskRows] = {}
+        self._sound = True  # False: something was not written, or not read
         try:
             self._db = Rdict(str(folder), options)
         except Exception as error:
@@ -189,12 +190,16 @@ class DiskHome:
             self.marker = None
             self._db = self._anew()
 
+    def _failed(self, error: Exception) -> StateError:
+        self._sound = False
+        return StateError(_fix(self.folder, error))
+
     def _anew(self) -> Rdict:
         try:
             _emptied(self.folder)
             return Rdict(str(self.folder), self._options)
         except Exception as error:
-            raise StateError(_fix(self.folder, error)) from error
+            raise self._failed(error) from error
 
     def discard(self) -> None:
         """Starts with nothing: what is there is not to be trusted. Raises StateError."""
@@ -224,10 +229,10 @@ class DiskHome:
     def close(self, marker: Marker | None) -> None:
         """Writes everything out and, where a marker is given, that it is complete. Raises StateError."""
         with self._lock:
-            if marker is not None:
+            if marker is not None and self._sound:
                 self.asked(self._db.flush)
             self.asked(self._db.close)
-            if marker is not None:
+            if marker is not None and self._sound:
                 self.asked(lambda: _left(self.folder / MARKER, marker))
 
     # -- for rows and due times ---------------------------------------------------------------------------
@@ -236,13 +241,13 @@ class DiskHome:
         try:
             return call()
         except Exception as error:  # rocksdict raises Exception itself
-            raise StateError(_fix(self.folder, error)) from error
+            raise self._failed(error) from error
 
     def get(self, key: bytes) -> bytes | None:
         try:
             found: bytes | None = self._db.get(key)
         except Exception as error:
-            raise StateError(_fix(self.folder, error)) from error
+            raise self._failed(error) from error
         return found
 
     def write(self, puts: Sequence[tuple[bytes, bytes]], deletes: Sequence[bytes]) -> None:
@@ -263,7 +268,7 @@ class DiskHome:
                     return
                 yield key, value
         except Exception as error:
-            raise StateError(_fix(self.folder, error)) from error
+            raise self._failed(error) from error
 
 
 def _prefix(store: str) -> bytes:

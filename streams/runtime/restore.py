@@ -201,26 +201,3 @@ class Restore:
             metrics.RESTORED_ROWS.labels(store).inc(share.rows - share.rows_told)
             metrics.RESTORED_BYTES.labels(store).inc(share.bytes - share.bytes_told)
             share.rows_told, share.bytes_told = share.rows, share.bytes
-
-
-def restore(
-    settings: KafkaSettings,
-    changelogs: Sequence[str],
-    partitions: Sequence[int],
-    apply: Callable[[str, int, str, bytes | None], None],
-) -> int:
-    """Everything at once. Raises RestoreError."""
-    wanted = [
-        Changelog(name, p, name, 0, end)
-        for name in changelogs
-        for p, end in kafka.end_offsets(settings, name, list(partitions)).items()
-    ]
-
-    def each(store: str, partition: int, entries: Entries) -> None:
-        for key, value in entries.items():
-            apply(store, partition, key, value)
-
-    reading = Restore(settings, wanted, each)
-    while not reading.step(RESTORE_S_MAX):
-        pass
-    return reading.rows

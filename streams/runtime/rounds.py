@@ -5,7 +5,6 @@ loop waits for that consume: never both at once, so there are no locks.
 """
 
 import logging
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,18 +15,21 @@ from confluent_kafka import KafkaError, Message
 from gridwire import dead_letters, metrics
 from gridwire.codec import Codec, CodecError
 from gridwire.settings import KafkaSettings
-from gridwire.topics import DEAD_LETTER_STREAMS
+from gridwire.topics import DEAD_LETTER_STREAMS, Topic
 from streams.engine.outbox import Dead, Outbox
 from streams.engine.plan import Plan
 from streams.engine.references import References
+from streams.engine.rows import Home
 from streams.engine.settle import Limits
 from streams.engine.task import Task
+from streams.runtime import latency
 from streams.runtime.broker import TP
+from streams.runtime.disk import Disk
 from streams.runtime.fatal import FatalError
 from streams.runtime.letters import letters_of
 from streams.runtime.progress import Progress, told_ms, wall_clock_ms
 from streams.runtime.references import ReferenceReader, Update
-from streams.runtime.restore import restore
+from streams.runtime.tasks import Tasks
 from streams.runtime.writer import Single, Write
 
 log = logging.getLogger(__name__)
@@ -62,19 +64,27 @@ class Pending:
     counts: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     emitted: Counter[tuple[str, str]] = field(default_factory=Counter)
     dead: list[Dead] = field(default_factory=list)
-    oldest_ms: dict[str, int] = field(
-        default_factory=dict
-    )  # topic → timestamp of its first message
+    newest_ms: dict[TP, int] = field(default_factory=dict)  # timestamp of the last message read
+    samples: dict[str, list[latency.Sample]] = field(default_factory=dict)  # by topic
 
 
 class Rounds:
     """All tasks of this worker."""
 
     def __init__(
-        self, settings: KafkaSettings, plan: Plan, codec: Codec, limits: Limits, group: str
+        self,
+        settings: KafkaSettings,
+        plan: Plan,
+        codec: Codec,
+        limits: Limits,
+        group: str,
+        *,
+        disk: Disk | None = None,
     ) -> None:
         self.plan = plan
-        self.tasks: dict[int, Task] = {}
+        changelogs = {store: changelog(group, store) for store in plan.stores}
+        self.kept = Tasks(settings, changelogs, self._make_task, disk)
+        self.tasks = self.kept.ready
         self.pending = Pending()
         self.progress = Progress()
         self.references = References(plan.references, codec)
@@ -91,53 +101,37 @@ class Rounds:
         self._updates: deque[Update] = deque()
 
     # -- partitions -------------------------------------------------------------------------------------
+    def _make_task(self, partition: int, home: Home) -> Task:
+        return Task(self.plan, partition, self._codec, self.references, self._limits, home=home)
+
     def assigned(self, partitions: Sequence[TP]) -> None:
-        """New tasks, restored. Raises RestoreError."""
+        """New tasks, to be restored: see `Tasks.step`. Raises StateError."""
         metrics.REBALANCES.labels(self._group, "assigned").inc()
         self._owned.update(partitions)
         self.progress.assigned(partitions)
-        new = sorted({p for _, p in partitions} - self.tasks.keys())
-        if not new:
-            return
-        started = time.monotonic()
-        for partition in new:
-            self.tasks[partition] = Task(
-                self.plan, partition, self._codec, self.references, self._limits
-            )
-        stores = {changelog(self._group, store): store for store in self.plan.stores}
-
-        def apply(name: str, partition: int, key: str, value: bytes | None) -> None:
-            self.tasks[partition].state.stores[stores[name]].restore(key, value)
-
-        restore(self._settings, list(stores), new, apply)
-        for partition in new:
-            self.tasks[partition].restored()
-        metrics.RESTORE_DURATION.labels("all").set(time.monotonic() - started)
+        self.kept.assigned({p for _, p in partitions})
 
     def revoked(self, partitions: Sequence[TP], event: str) -> None:
         """Forgets partitions; what was theirs is committed or aborted already."""
         metrics.REBALANCES.labels(self._group, event).inc()
         self._owned.difference_update(partitions)
         self.progress.revoked(partitions)
-        left = {p for _, p in self._owned}
-        for partition in list(self.tasks):
-            if partition not in left:
-                del self.tasks[partition]
+        self.kept.revoked({p for _, p in self._owned})
 
     # -- in ---------------------------------------------------------------------------------------------
     def batches(self, messages: Sequence[Message], done: Callable[[Batch], None]) -> list[Batch]:
         """Messages by topic partition; end-of-partition marks are noted."""
         found: dict[TP, Batch] = {}
-        ended: set[TP] = set()
+        ended: dict[TP, int] = {}
         for message in messages:
             tp = (message.topic() or "", message.partition() or 0)
             error = message.error()
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 -- that is its public name
-                    ended.add(tp)
+                    ended[tp] = message.offset() or 0
                 continue
             if ended:
-                ended.discard(tp)  # more came behind the end
+                ended.pop(tp, None)  # more came behind the end
             batch = found.get(tp)
             if batch is None:
                 batch = found[tp] = Batch(tp[0], tp[1], [], done)
@@ -146,8 +140,8 @@ class Rounds:
         for tp, batch in found.items():
             newest_first = (int(message.timestamp()[1]) for message in reversed(batch.messages))
             self.progress.read(tp, told_ms(newest_first, wall_ms))
-        for tp in ended:
-            self.progress.end(tp)
+        for tp, offset in ended.items():
+            self.progress.end(tp, offset)
         return list(found.values())
 
     def refresh(self, wall_ms: int) -> int:
@@ -174,6 +168,7 @@ class Rounds:
             # The older row stays: a table must not lose a partner to a bad message.
             why = {"table": update.table, "reason": error.reason}
             log.error("reference row not readable", extra=why)  # noqa: TRY400 -- its text is enough
+            metrics.TABLE_ROWS_UNREADABLE.labels(update.table, error.reason).inc()
             return
         if changed:
             for partition, task in self.tasks.items():
@@ -199,10 +194,9 @@ class Rounds:
         if messages:
             task.process(self.plan.topics[batch.topic], messages, wall_ms)  # type: ignore[arg-type]
         self.pending.positions[tp] = (last.offset() or 0) + 1
-        first_ms = int(batch.messages[0].timestamp()[1])
-        self.pending.oldest_ms[batch.topic] = min(
-            first_ms, self.pending.oldest_ms.get(batch.topic, first_ms)
-        )
+        self.pending.newest_ms[tp] = int(last.timestamp()[1])
+        taken = latency.samples(batch.messages)
+        self.pending.samples.setdefault(batch.topic, []).extend(taken)
         metrics.BATCH_RECORDS.labels(self._group).observe(len(batch.messages))
 
     def _without_poison(self, task: Task, batch: Batch) -> list[Message]:
@@ -258,22 +252,25 @@ class Rounds:
 
     def committed(self) -> Pending:
         """What was pending is committed; returns it for the metrics."""
-        for task in self.tasks.values():
-            task.commit()
+        self.kept.committed()
         pending, self.pending = self.pending, Pending()
         return pending
 
     def aborted(self) -> None:
         """Everything as it was at the last commit."""
-        for task in self.tasks.values():
-            task.abort()
+        self.kept.aborted()
         self.pending = Pending()
         self.progress.assigned(
             list(self._owned)
         )  # everything since the last commit is to be read again
 
 
-def account(pending: Pending, group: str, flows_by_topic: Mapping[str, set[str]]) -> None:
+def account(
+    pending: Pending,
+    group: str,
+    topics: Mapping[str, Topic[Any]],
+    flows_by_topic: Mapping[str, set[str]],
+) -> None:
     """Metrics of a committed transaction."""
     metrics.COMMITS.labels(group).inc()
     for (flow, leg, what, reason), count in pending.counts.items():
@@ -284,10 +281,7 @@ def account(pending: Pending, group: str, flows_by_topic: Mapping[str, set[str]]
     for dead in pending.dead:
         why = dead_letters.Why(dead.reason, dead.flow or "-")
         dead_letters.count(DEAD_LETTER_STREAMS, why)
-    now_ms = time.time_ns() // 1_000_000
-    for topic, oldest_ms in pending.oldest_ms.items():
-        for flow in flows_by_topic.get(topic, ()):
-            metrics.END_TO_END_LATENCY.labels(flow).observe(max(0, now_ms - oldest_ms) / 1000)
+    latency.account(pending.samples, topics, flows_by_topic, wall_clock_ms())
 
 
 _PLAIN = {
@@ -312,6 +306,8 @@ def _account_one(flow: str, leg: str, what: str, reason: str, count: int) -> Non
         metrics.FLOW_RECORDS_PARKED.labels(flow, leg).inc(max(0, count))
     elif what == "columns fallback":
         metrics.COLUMNS_FALLBACKS.labels(flow, leg, metrics.reason_label(reason)).inc(count)
+    elif what == "expired":
+        metrics.TABLE_ROWS_EXPIRED.labels(leg).inc(count)
     elif what == "duplicate":
         metrics.DUPLICATES.labels(leg).inc(count)
     elif what in _PLAIN:

@@ -9,13 +9,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from confluent_kafka import KafkaException
+
 from gridwire import kafka, metrics
 from gridwire.settings import KafkaSettings
 from streams.engine.rows import Home, MemoryHome
 from streams.engine.task import Task
 from streams.runtime.disk import Disk, DiskHome, Place, now_ms
 from streams.runtime.marks import MARKER_MS_MAX, Marks, distrusted
-from streams.runtime.restore import Changelog, Entries, Restore
+from streams.runtime.restore import Changelog, Entries, Restore, RestoreError
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ class Tasks:
         self._homes: dict[int, Home] = {}
         self._coming: dict[int, _Coming] = {}
         self._restore: Restore | None = None
+        self._sound = True  # False: a commit was taken over in part
         # Without transactions nothing fences a worker that was frozen: what it wrote last proves nothing.
         lasting = disk is not None and settings.delivery == "exactly_once"
         self._marks = Marks(settings) if lasting else None
@@ -79,7 +82,7 @@ class Tasks:
             self._stop_restore()
         home = self._homes.pop(partition)
         if isinstance(home, DiskHome):
-            home.close(self._marks.end(partition) if self._marks else None)
+            home.close(self._marks.end(partition) if self._marks and self._sound else None)
 
     def again(self) -> None:
         """Restores everything anew: whether the last commit took place is not known. Raises StateError."""
@@ -121,8 +124,14 @@ class Tasks:
 
     def _begin(self) -> Restore:
         topics, partitions = sorted(set(self._changelogs.values())), sorted(self._coming)
-        ends = kafka.watermarks(self._settings, [(t, p) for t in topics for p in partitions])
-        ids = kafka.topic_ids(self._settings, topics) if self._marks else {}
+        try:
+            ends = kafka.watermarks(self._settings, [(t, p) for t in topics for p in partitions])
+            ids = kafka.topic_ids(self._settings, topics) if self._marks else {}
+        except KafkaException as error:
+            raise RestoreError(
+                f"where the changelogs end cannot be asked ({error.args[0].name()}): are they there "
+                "(`gridwire topics --apply` creates them), and the brokers up?"
+            ) from error
         wanted: list[Changelog] = []
         for partition in partitions:
             starts = self._starts(partition, ends, ids)
@@ -173,10 +182,18 @@ class Tasks:
 
     def committed(self) -> None:
         """Raises StateError."""
+        self._sound = False
         for task in self.ready.values():
             task.commit()
+        self._sound = True
+        self._count_unreadable()
         if self._marks is not None:
             self._marks.after_commit()
+
+    def _count_unreadable(self) -> None:
+        for task in self.ready.values():
+            for (store, reason), count in task.state.unreadable().items():
+                metrics.TABLE_ROWS_UNREADABLE.labels(store, reason).inc(count)
 
     def aborted(self) -> None:
         for task in self.ready.values():

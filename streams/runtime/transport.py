@@ -19,8 +19,8 @@ from faust.types import TP, ConsumerMessage
 
 from gridwire import metrics
 from gridwire.codec import RegistryUnavailableError
+from streams.engine.faults import NOBODYS_FAULT
 from streams.runtime.broker import Broker, Rebalanced
-from streams.runtime.fatal import FatalError
 from streams.runtime.rounds import Batch, Rounds, account
 from streams.runtime.settings import StreamsSettings
 from streams.runtime.sizes import Pace, Suspect
@@ -31,14 +31,14 @@ T = TypeVar("T")
 
 BATCH_CODEC = "gridwire-batch"
 IDLE_POLL_S = 0.05
+RESTORE_STEP_S = 0.3  # between two polls of the group
 QUIET_COMMIT_S = (
     0.02  # with nothing to read, a transaction is committed after this long at the latest
 )
 ROUND_S_MAX = 60.0
 CALLBACK_S_MAX = 60.0
 ABORT_PAUSE_S = 0.2
-REFERENCES_S_MAX = 120.0
-LAG_EVERY_S = 1.0
+OBSERVE_EVERY_S = 1.0
 STOP_S_MAX = 15.0
 
 
@@ -75,8 +75,9 @@ class Consumer(FaustConsumer):
         self._batches: list[Batch] = []  # since the last commit
         self._tps: set[TP] = set()
         self._loop_task: Any = None
-        self._lag_at = 0.0
-        on = Rebalanced(self._assigned, self._revoked, self._lost)
+        self._observed_at = 0.0
+        kept = context.rounds.kept
+        on = Rebalanced(self._assigned, self._revoked, self._lost, lambda: kept.restoring)
         self.broker = await self._kafka(lambda: Broker(context.kafka, context.group, on))
 
     async def _kafka(self, call: Callable[[], T]) -> T:
@@ -100,7 +101,7 @@ class Consumer(FaustConsumer):
         self._tps = {TP(topic, p) for topic, p in partitions}
         self.app.consumer_generation_id += 1
         self._in_loop(self.on_partitions_assigned(self._tps, self.app.consumer_generation_id))
-        self.context.progressed()
+        self.context.assigned(self.broker.committed(partitions))
 
     def _revoked(self, partitions: list[tuple[str, int]]) -> None:
         log.info("partitions revoked", extra={"partitions": len(partitions)})
@@ -108,17 +109,18 @@ class Consumer(FaustConsumer):
             self._commit_now()
         except AbortedError as error:
             log.warning("commit on revoke failed, the next owner reads again: %s", error)
-            self._abort_now()
+            self._abort_now("revoked")
         self._gone(partitions, "revoked")
 
     def _lost(self, partitions: list[tuple[str, int]]) -> None:
         log.warning("partitions lost", extra={"partitions": len(partitions)})
-        self._abort_now()
+        self._abort_now("lost")
         self._gone(partitions, "lost")
 
     def _gone(self, partitions: list[tuple[str, int]], event: str) -> None:
         self.app.on_rebalance_start()
         self.rounds.revoked(partitions, event)
+        self.context.lags.removed(partitions)
         gone = {TP(topic, p) for topic, p in partitions}
         self._tps -= gone
         self._in_loop(self.on_partitions_revoked(gone))
@@ -142,13 +144,10 @@ class Consumer(FaustConsumer):
         """Nothing is joined before the reference tables are whole."""
         reader = self.rounds.reader
         reader.start()
-        deadline = time.monotonic() + REFERENCES_S_MAX
+        self.context.liveness.advanced("reading reference tables")
         while not (reader.ready or self.context.stopping):
-            self.rounds.refresh(0)
-            if time.monotonic() > deadline:
-                raise FatalError(
-                    "reference tables were not read to their end in time: is Kafka slow or down?"
-                )
+            if self.rounds.refresh(0):
+                self.context.liveness.advanced("reading reference tables")
             await asyncio.sleep(IDLE_POLL_S)
         while self.rounds.refresh(0):
             pass  # what is queued up: bounded by the queue
@@ -156,6 +155,9 @@ class Consumer(FaustConsumer):
     async def _turn(self) -> None:
         """One round, and a commit where one is due."""
         timeout_s = IDLE_POLL_S if self._open_since is None else QUIET_COMMIT_S / 2
+        if self.rounds.kept.restoring:
+            timeout_s = 0.0
+            await self._restore()
         limit = min(self.suspect.limit, self.pace.limit)
         messages = await self._kafka(lambda: self.broker.consume(limit, timeout_s))
         started = time.monotonic()
@@ -171,9 +173,13 @@ class Consumer(FaustConsumer):
         if batches:
             metrics.ROUND_DURATION.labels(self.context.group).observe(time.monotonic() - started)
             metrics.ROUNDS.labels(self.context.group).inc()
-        if self._open_since is None:
-            self.context.progressed()
-        await self._observe()
+        self.context.liveness.turned()
+        self._observe()
+
+    async def _restore(self) -> None:
+        """Comes a step further; partitions are read once their state is there."""
+        if await self._kafka(lambda: self.rounds.kept.step(RESTORE_STEP_S)):
+            await self._kafka(self.broker.resume)
 
     async def _round(self, batches: list[Batch]) -> None:
         """Agents, timers, then one place that produces. Raises AbortedError."""
@@ -199,7 +205,7 @@ class Consumer(FaustConsumer):
         self._acked_index.clear()
         failed = next((batch.error for batch in batches if batch.error), None)
         if failed is not None:
-            if isinstance(failed, RegistryUnavailableError):
+            if isinstance(failed, NOBODYS_FAULT):
                 raise failed
             log.error("round failed", exc_info=failed)
             raise AbortedError(type(failed).__name__, blames=True) from failed
@@ -229,16 +235,18 @@ class Consumer(FaustConsumer):
     def _commit_now(self) -> None:
         if self._open_since is None:
             return
-        self.broker.commit(self.rounds.pending.positions)
+        self.rounds.kept.before_commit()
+        with metrics.COMMIT_DURATION.labels(self.context.group).time():
+            self.broker.commit(self.rounds.pending.positions)
         self._open_since = None
         self._batches = []
         self.suspect.committed()
         pending = self.rounds.committed()
-        account(pending, self.context.group, self.context.flows_by_topic)
+        account(pending, self.context.group, self.rounds.plan.topics, self.context.flows_by_topic)
         self.context.committed(pending)
 
-    def _abort_now(self) -> None:
-        metrics.ABORTS.labels(self.context.group, "round").inc()
+    def _abort_now(self, why: str) -> None:
+        metrics.ABORTS.labels(self.context.group, metrics.reason_label(why)).inc()
         self._open_since = None
         self._batches = []
         self.broker.writer.abort()
@@ -255,16 +263,24 @@ class Consumer(FaustConsumer):
                 extra={"topic": poison[0], "partition": poison[1], "offset": poison[2]},
             )
             self.rounds.skip[poison] = "round aborted for it"
-        await self._kafka(self._abort_now)
+        self.context.aborted(error)
+        await self._kafka(lambda: self._abort_now(str(error)))
         await self._kafka(self.broker.rewind)
+        if isinstance(error, AbortedError) and error.uncertain:
+            await self._kafka(self._begin_again)
         await asyncio.sleep(ABORT_PAUSE_S)
 
-    async def _observe(self) -> None:
+    def _begin_again(self) -> None:
+        """The last commit may have taken place: then the changelogs, and not the tasks, have what it held."""
+        self.broker.pause()
+        self.rounds.kept.again()
+
+    def _observe(self) -> None:
+        """Between two transactions: then what is read to its end is committed to its end."""
         now = time.monotonic()
-        if now - self._lag_at >= LAG_EVERY_S:
-            self._lag_at = now
-            committed, idle = self.context.positions, self._open_since is None
-            self.context.observe(await self._kafka(lambda: self.broker.lags(committed, idle=idle)))
+        if self._open_since is None and now - self._observed_at >= OBSERVE_EVERY_S:
+            self._observed_at = now
+            self.context.observe(self.rounds.progress.ends(), self.broker.writer.queued)
 
     # -- what Faust asks of a consumer ------------------------------------------------------------------------
     async def on_stop(self) -> None:
@@ -278,12 +294,18 @@ class Consumer(FaustConsumer):
             self._loop_task.cancel()
         self.rounds.reader.stop()
         try:
-            await self._kafka(self._commit_now if clean else self._abort_now)
+            await self._kafka(self._commit_now if clean else lambda: self._abort_now("stopped"))
         except AbortedError as error:
             log.warning("last commit failed, the next start reads again: %s", error)
         finally:
-            await self._kafka(self.broker.close)
+            await self._kafka(self._close)
             self.pool.shutdown()
+
+    def _close(self) -> None:
+        try:
+            self.rounds.kept.close()
+        finally:
+            self.broker.close()
 
     async def _drain_messages(self, fetcher: Any) -> None:
         await fetcher._stopped.wait()  # noqa: SLF001 -- Faust's fetcher has nothing to fetch here

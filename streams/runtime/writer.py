@@ -43,12 +43,14 @@ RECORDS_FAULT = frozenset(
 class AbortedError(Exception):
     """The transaction could not be written or committed; it was, or must be, aborted.
 
-    `blames`: a record of the round may be the cause, so that it is worth looking for.
+    `blames`: a record of the round may be the cause, so that it is worth looking for. `uncertain`: it may have been
+    committed all the same.
     """
 
-    def __init__(self, reason: str, *, blames: bool = False) -> None:
+    def __init__(self, reason: str, *, blames: bool = False, uncertain: bool = False) -> None:
         super().__init__(reason)
         self.blames = blames
+        self.uncertain = uncertain
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ class Writer:
         errors = [m["_error"] for m in batch.messages if m.get("_error") is not None]
         why = errors[0].name() if errors else "no reason given"
         raise AbortedError(
-            f"{batch.topic}: {len(batch.messages) - taken} not taken ({why})",
+            f"{why}: {len(batch.messages) - taken} messages for {batch.topic} not taken",
             blames=any(error.code() in RECORDS_FAULT for error in errors),
         )
 
@@ -184,7 +186,7 @@ class Writer:
                 producer.poll(PRODUCE_PAUSE_S)
             else:
                 return
-        raise AbortedError(f"{single.topic}: the producer's queue stayed full")
+        raise AbortedError(f"the producer's queue stayed full: {single.topic}")
 
     # -- commit and abort -------------------------------------------------------------------------------
     def commit(self, offsets: list[TopicPartition], metadata: Any) -> None:
@@ -199,10 +201,20 @@ class Writer:
             else:
                 self._begin(producer)
                 self._send_offsets(producer, offsets, metadata)
-                _retried(lambda: producer.commit_transaction(COMMIT_TIMEOUT_S))
+                self._commit(producer)
         except KafkaException as error:
             raise self._classified(error) from error
         self._open = False
+
+    def _commit(self, producer: Producer) -> None:
+        """What went wrong here, unless it asks for an abort, may have gone wrong after the commit."""
+        try:
+            _retried(lambda: producer.commit_transaction(COMMIT_TIMEOUT_S))
+        except KafkaException as error:
+            found = self._classified(error)
+            if isinstance(found, AbortedError):
+                found.uncertain = not error.args[0].txn_requires_abort()
+            raise found from error
 
     def _send_offsets(
         self, producer: Producer, offsets: list[TopicPartition], metadata: Any
