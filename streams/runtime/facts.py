@@ -20,6 +20,7 @@ from streams.runtime.startup import Facts, Needs, TopicFacts
 
 log = logging.getLogger(__name__)
 
+REACH_S_MAX = 5.0
 ASK_S_MAX = 15.0
 KEYS_PER_PARTITION_MAX = 5
 KEYS_S_MAX = 10.0
@@ -41,9 +42,23 @@ def needs_of(plan: Plan, changelogs: Sequence[str], partitions: int) -> Needs:
     )
 
 
-def check(settings: KafkaSettings, needs: Needs, group: str) -> None:
+def reach(settings: KafkaSettings, group_id: str) -> None:
+    """Raises KafkaException where Kafka does not answer, FatalError where it refuses the credentials."""
+    refusals: list[KafkaError] = []
+    admin = AdminClient(kafka.client_config(settings) | {"error_cb": refusals.append})
+    try:
+        admin.list_topics(timeout=REACH_S_MAX)
+    except KafkaException:
+        admin.poll(0)  # the call itself only says that it took too long
+        for error in refusals:
+            found = refused(error, group_id)
+            if found is not None:
+                raise found from None
+        raise
+
+
+def check(settings: KafkaSettings, needs: Needs, group_id: str) -> None:
     """Logs doubts. Raises FatalError with all that must be mended, KafkaException where Kafka does not answer."""
-    group_id = f"{settings.group_prefix}.{group}"
     try:
         facts = ask(settings, needs, group_id)
     except KafkaException as error:
@@ -59,17 +74,9 @@ def check(settings: KafkaSettings, needs: Needs, group: str) -> None:
 
 
 def ask(settings: KafkaSettings, needs: Needs, group_id: str) -> Facts:
-    """Raises KafkaException where Kafka does not answer, FatalError where it refuses the credentials."""
-    refusals: list[KafkaError] = []
-    admin = AdminClient(kafka.client_config(settings) | {"error_cb": refusals.append})
-    try:
-        topics, brokers = _topics(admin, needs)
-    except KafkaException:
-        for error in refusals:  # the call itself only says that it took too long
-            found = refused(error, group_id)
-            if found is not None:
-                raise found from None
-        raise
+    """Raises KafkaException where Kafka does not answer."""
+    admin = AdminClient(kafka.client_config(settings))
+    topics, brokers = _topics(admin, needs)
     configs = _configs(admin, sorted(topics))
     return Facts(
         topics={

@@ -31,19 +31,31 @@ class Liveness:
         self._thawed = thawed
         self._clock = clock
         self._turned_at = clock()
+        self._began_at = clock()
         self._outage_at = clock()
         self._outage = ""
         self._phase = "start"
+        self._aborting_at: float | None = None  # the first abort since the last commit
 
     def turned(self) -> None:
         """The round loop has come round, whether or not there was anything to do."""
-        self._phase = ""
         self._turned_at = self._clock()
+        if self._phase:  # partitions that waited for it begin to count now
+            self._phase, self._began_at = "", self._turned_at
 
     def advanced(self, phase: str) -> None:
         """What comes before rounds (`phase`, e.g. a restore) has begun, or has come further."""
         self._phase = phase
         self._turned_at = self._clock()
+
+    def aborted(self) -> None:
+        """A transaction was aborted, to be tried again."""
+        if self._aborting_at is None:
+            self._aborting_at = self._clock()
+
+    def committed(self) -> None:
+        """A transaction got through."""
+        self._aborting_at = None
 
     def outage(self, what: str) -> None:
         """`what` does not answer just now, and is needed."""
@@ -68,7 +80,7 @@ class Liveness:
         return self._lags.stalled(self._since(), self._clock(), self.stall_s_max)
 
     def _since(self) -> float:
-        return max(self._thawed(), self._outage_at)
+        return max(self._thawed(), self._outage_at, self._began_at)
 
     def judge(self) -> str | None:
         """Why a restart would help; None while there is progress, or nothing to do."""
@@ -80,4 +92,8 @@ class Liveness:
         if stalled:
             more = f"; and {len(stalled) - TOLD_MAX} more" if len(stalled) > TOLD_MAX else ""
             return "; ".join(str(one) for one in stalled[:TOLD_MAX]) + more
+        if self._aborting_at is not None:  # of timers, too, which no partition lags for
+            aborting_s = self._clock() - max(self._aborting_at, self._since())
+            if aborting_s > self.stall_s_max:
+                return f"every transaction was aborted for {aborting_s:.0f} s"
         return f"no round for {stood_s:.0f} s" if too_long else None

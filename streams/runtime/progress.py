@@ -38,12 +38,12 @@ class Progress:
 
     def __init__(self) -> None:
         self._last_ms: dict[TP, int] = {}
-        self._at_end: dict[TP, bool] = {}
+        self._at_end: dict[TP, int | None] = {}  # the offset there; None: not read to its end
 
     def assigned(self, partitions: Sequence[TP]) -> None:
         """Partitions that are read from now on; also those that are read again."""
         for tp in partitions:
-            self._last_ms[tp], self._at_end[tp] = 0, False
+            self._last_ms[tp], self._at_end[tp] = 0, None
 
     def revoked(self, partitions: Sequence[TP]) -> None:
         for tp in partitions:
@@ -53,16 +53,22 @@ class Progress:
     def read(self, tp: TP, timestamp_ms: int) -> None:
         """Messages up to this time were read; more may follow."""
         self._last_ms[tp] = max(timestamp_ms, self._last_ms.get(tp, 0))
-        self._at_end[tp] = False
+        self._at_end[tp] = None
 
-    def end(self, tp: TP) -> None:
-        """Everything there is was read."""
+    def end(self, tp: TP, offset: int) -> None:
+        """Everything there is was read, up to this offset."""
         if tp in self._at_end:
-            self._at_end[tp] = True
+            self._at_end[tp] = offset
+
+    def ends(self) -> dict[TP, int]:
+        """Where partitions end that are read to their end: behind transaction markers, too."""
+        return {tp: offset for tp, offset in self._at_end.items() if offset is not None}
 
     def time_ms(self, partition: int, wall_ms: int) -> int:
         """What time it is for a partition, by a wall clock that shows `wall_ms`."""
         behind = [
-            self._last_ms[tp] for tp, end in self._at_end.items() if tp[1] == partition and not end
+            self._last_ms[tp]
+            for tp, end in self._at_end.items()
+            if tp[1] == partition and end is None
         ]
         return min([wall_ms, *behind])

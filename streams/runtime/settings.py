@@ -86,6 +86,14 @@ class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
             "a comma-separated list of the workers' ops ports, e.g. http://streams-0:9100, for `gridwire table`",
         ),
     ] = ()
+    stall_s_max: Annotated[
+        float,
+        Env(
+            "GRIDWIRE_STALL_S_MAX",
+            "the seconds that a partition may lag without any commit, or a loop or a restore stand still, before "
+            "/livez asks for a restart; below 60 a restart of a broker may look like one",
+        ),
+    ] = 120.0
     dead_letters_in_a_row_max: Annotated[
         int,
         Env(
@@ -107,3 +115,16 @@ class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
             "how many of a leg's latest records that share is taken of; fewer are not judged",
         ),
     ] = 1_000
+
+
+def state_problems(settings: StreamsSettings) -> list[str]:
+    """What is wrong with the settings of state, each with its fix."""
+    if settings.state == "disk" and not settings.state_dir:
+        return [
+            "GRIDWIRE_STATE_DIR is missing: GRIDWIRE_STATE=disk needs a folder with room for the state"
+        ]
+    if settings.state == "disk" and settings.state_cache_mb < 1:
+        return [
+            "GRIDWIRE_STATE_CACHE_MB is less than 1: set it to the megabytes that may be used, e.g. 256"
+        ]
+    return []

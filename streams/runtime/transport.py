@@ -173,13 +173,14 @@ class Consumer(FaustConsumer):
         if batches:
             metrics.ROUND_DURATION.labels(self.context.group).observe(time.monotonic() - started)
             metrics.ROUNDS.labels(self.context.group).inc()
-        self.context.liveness.turned()
+        self.context.turned()
         self._observe()
 
     async def _restore(self) -> None:
         """Comes a step further; partitions are read once their state is there."""
         if await self._kafka(lambda: self.rounds.kept.step(RESTORE_STEP_S)):
             await self._kafka(self.broker.resume)
+        self.context.lags.waiting(self._tps, time.monotonic())
 
     async def _round(self, batches: list[Batch]) -> None:
         """Agents, timers, then one place that produces. Raises AbortedError."""

@@ -12,24 +12,34 @@ import msgspec
 from confluent_kafka import KafkaException
 from yarl import URL
 
-from gridwire import kafka, metrics
-from gridwire.codec import Codec, Registry
+from gridwire import compaction, kafka
+from gridwire.codec import Codec, Registry, RegistryUnavailableError
 from gridwire.health import Health
 from gridwire.ops import OpsServer
 from gridwire.settings import KafkaSettings
+from gridwire.topics import TOPICS
 from streams.engine.plan import FEED_PREFIX, Plan, plan
 from streams.engine.settle import Limits
 from streams.flow import Flow
+from streams.runtime import facts
 from streams.runtime.broker import TP
 from streams.runtime.dead_letter_limit import DeadLetterLimit
-from streams.runtime.fatal import FatalError
+from streams.runtime.disk import disk_of
+from streams.runtime.gauges import Gauges
+from streams.runtime.lag import Lags
+from streams.runtime.liveness import Liveness
+from streams.runtime.members import Members
+from streams.runtime.observing import KAFKA, Ends, Observer
+from streams.runtime.queries import Queries
 from streams.runtime.rounds import DEFAULT_GROUP, Pending, Rounds, changelog
 from streams.runtime.settings import StreamsSettings
 from streams.runtime.transport import BATCH_CODEC, Transport
 
 log = logging.getLogger(__name__)
 
-STALL_S_MAX = 120.0
+START_RETRY_S = 5.0
+OUTAGE_S = 15.0  # for so long after it last failed, what is needed counts as not answering
+REGISTRY = "schema registry"
 STOP_S_MAX = 30.0
 FINISH_S_MAX = 15.0
 # A round makes some hundred thousand objects and hardly a cycle, beside tables of a million: Python's own thresholds
@@ -40,24 +50,39 @@ GC_THRESHOLDS = (50_000, 20, 50)
 class Context:
     """What the transport needs to know, and what it tells."""
 
-    def __init__(self, settings: KafkaSettings, streams: StreamsSettings, plan_: Plan) -> None:
+    def __init__(
+        self, settings: KafkaSettings, streams: StreamsSettings, plan_: Plan, health: Health
+    ) -> None:
         self.kafka = settings
         self.streams = streams
         self.group = streams.worker_group
         limits = Limits(seen_ids_max=streams.seen_ids_max, go_live_ms=streams.go_live_at_ms)
         self.registry = Registry(settings.registry_url)
         codec = Codec(self.registry)
-        self.rounds = Rounds(settings, plan_, codec, limits, self.group)
+        disk = disk_of(settings, streams)
+        self.rounds = Rounds(settings, plan_, codec, limits, self.group, disk=disk)
+        self.queries = Queries(
+            plan_,
+            self.rounds.kept,
+            self.rounds.references,
+            partitions=settings.partitions,
+            copies_ready=lambda: self.rounds.reader.ready,
+            locate=Members(settings, self.group).holding,
+            personal=streams.queries_show_personal,
+        )
         self.flows_by_topic = {
             name: {entry.bound.flow for entry in entries}
             for name, entries in plan_.by_topic.items()
         }
-        self.positions: dict[TP, int] = {}
+        self.lags = Lags()
+        self.liveness = Liveness(self.lags, streams.stall_s_max, thawed=lambda: health.thawed_at)
+        probe = (min(plan_.by_topic), 0)
+        self.observer = Observer(Ends(settings), self.group, self.lags, self.liveness, probe)
+        self.gauges = Gauges(plan_, self.group)
         self.failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self.stopping = False  # the round loop ends after its round
         self.ended = asyncio.Event()  # no round is under way, or will be
         self.ended.set()
-        self._progress_at = time.monotonic()
         self._letters = DeadLetterLimit(
             streams.dead_letters_in_a_row_max,
             streams.dead_letters_ratio_max,
@@ -77,36 +102,50 @@ class Context:
         except TimeoutError:
             log.warning("the running round did not end in time: it will be read again")
 
-    def progressed(self) -> None:
-        """A commit went through, or there was nothing to do."""
-        self._progress_at = time.monotonic()
+    def assigned(self, committed: Mapping[TP, int | None]) -> None:
+        """Partitions that came, with what is committed of them."""
+        self.lags.assigned(committed, time.monotonic(), time.time_ns() // 1_000_000)
+
+    def turned(self) -> None:
+        """The round loop came round. A restore that comes no further ends by itself (`RestoreError`)."""
+        if self.rounds.kept.restoring:
+            self.liveness.advanced(self.rounds.kept.told())
+        else:
+            self.liveness.turned()
+
+    def aborted(self, error: Exception) -> None:
+        """A round was aborted, to be read again."""
+        self.liveness.aborted()
+        if isinstance(error, RegistryUnavailableError):
+            self.liveness.outage(REGISTRY)
 
     def committed(self, pending: Pending) -> None:
         """A transaction was committed. Raises FatalError where a leg is over its limit of dead letters."""
-        self.positions.update(pending.positions)
+        self.lags.committed(pending.positions, pending.newest_ms, time.monotonic())
+        self.liveness.committed()
+        self.liveness.over(REGISTRY)
         self._letters.committed(pending.counts, pending.dead)
 
-    def observe(self, lags: Mapping[TP, int]) -> None:
-        for (topic, partition), lag in lags.items():
-            metrics.CONSUMER_LAG.labels(self.group, topic, str(partition)).set(lag)
-        rows: dict[str, int] = {}
-        for task in self.rounds.tasks.values():
-            for name, store in task.state.stores.items():
-                rows[name] = rows.get(name, 0) + len(store)
-        for name, reference in self.rounds.references.by_name.items():
-            rows[name] = len(reference)
-        for name, count in rows.items():
-            metrics.TABLE_ROWS.labels(name).set(count)
+    def observe(self, reached: Mapping[TP, int], queued: int) -> None:
+        """Between two transactions. `reached`: where partitions end that are read and committed to their end;
+        `queued`: messages in the producer.
+        """
+        self.lags.reached(reached, time.monotonic())
+        now_ms = time.time_ns() // 1_000_000
+        tasks, references = self.rounds.tasks, self.rounds.references
+        self.gauges.publish(tasks, references, queued=queued, now_ms=now_ms)
 
     def stalled(self) -> str | None:
-        """Why a restart would help; None while rounds go on."""
-        quiet_s = time.monotonic() - self._progress_at
-        return f"no commit for {quiet_s:.0f} s" if quiet_s > STALL_S_MAX else None
+        """Why a restart would help; None while there is progress, or nothing to do."""
+        return self.observer.died() or self.liveness.judge()
 
     def not_ready(self) -> str | None:
         """Why nothing is processed; None while partitions are owned."""
-        if not self.rounds.reader.ready:
-            return "reference tables are being read"
+        waits = self.liveness.outage_seen(OUTAGE_S) or self.liveness.waits_for()
+        if waits is not None:
+            return waits
+        if self.rounds.kept.restoring:
+            return self.rounds.kept.told()
         return None if self.rounds.tasks else "no partitions assigned"
 
 
@@ -119,19 +158,36 @@ def selected(flows: Sequence[Flow[Any]], wanted: tuple[str, ...]) -> tuple[Flow[
     return tuple(f for f in flows if not wanted or f.id in wanted or f.id.startswith(FEED_PREFIX))
 
 
-def check_partitions(settings: KafkaSettings, wanted: Sequence[str]) -> None:
-    """Joined topics and changelogs must have equally many partitions. Raises FatalError naming those that differ."""
-    present = kafka.partition_counts(settings)
-    wrong = [
-        f"{name} has {present[name]}"
-        for name in wanted
-        if name in present and present[name] != settings.partitions
-    ]
-    if wrong:
-        raise FatalError(
-            f"joined topics need {settings.partitions} partitions each (GRIDWIRE_PARTITIONS), but "
-            f"{'; '.join(wrong)}: set GRIDWIRE_PARTITIONS to what they have, or create them anew"
-        )
+async def prepared(context: Context, changelogs: Sequence[str], stop: asyncio.Event) -> bool:
+    """Waits for a Kafka that is not there yet, creates topics, checks them. False where `stop` came first.
+
+    Raises FatalError naming what must be mended before a worker may start.
+    """
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(_prepare, context, changelogs)
+        except KafkaException as error:
+            context.liveness.outage(KAFKA)
+            log.warning("waiting for Kafka", extra={"why": error.args[0].name()})
+            stopped = asyncio.ensure_future(stop.wait())
+            await asyncio.wait([stopped], timeout=START_RETRY_S)
+            stopped.cancel()
+        else:
+            return True
+    return False
+
+
+def _prepare(context: Context, changelogs: Sequence[str]) -> None:
+    settings, group_id = context.kafka, f"{context.kafka.group_prefix}.{context.group}"
+    facts.reach(settings, group_id)
+    try:
+        kafka.create_topics(settings, list(changelogs))
+    except KafkaException as error:  # they may be there: the check tells
+        log.warning("topics not created", extra={"reason": error.args[0].name()})
+    tables = [t.name for t in TOPICS if t.compacted]
+    compaction.ensure(settings, [*tables, *changelogs])
+    needs = facts.needs_of(context.rounds.plan, changelogs, settings.partitions)
+    facts.check(settings, needs, group_id)
 
 
 class _App(faust.App):
@@ -182,17 +238,22 @@ async def run_streams(
     alone = streams.worker_group == DEFAULT_GROUP
     plan_ = plan(chosen, flow_settings, shared_streams=alone, arrow=streams.columns == "arrow")
     changelogs = [changelog(streams.worker_group, store) for store in plan_.stores]
-    try:
-        kafka.create_topics(settings, changelogs)
-    except KafkaException as error:
-        log.warning("topics not created", extra={"reason": error.args[0].name()})
-    check_partitions(settings, [*plan_.by_topic, *changelogs])
-    context = Context(settings, streams, plan_)
     health = Health()
-    health.live("rounds", context.stalled)
+    context = Context(settings, streams, plan_, health)
+    health.live("progress", context.stalled)
     health.ready("partitions", context.not_ready)
-    ops = OpsServer(health, settings.ops_host, settings.ops_port)
+    ops = OpsServer(health, settings.ops_host, settings.ops_port, held_up_s_max=streams.stall_s_max)
     await ops.start()
+    try:
+        if await prepared(context, changelogs, stop):
+            await _work(context, stop)
+    finally:
+        await ops.stop()
+        context.registry.close()
+
+
+async def _work(context: Context, stop: asyncio.Event) -> None:
+    context.observer.start()
     app = faust_app(context)
     await app.start()
     try:
@@ -200,8 +261,7 @@ async def run_streams(
     finally:
         await context.finish()
         await asyncio.wait_for(app.stop(), STOP_S_MAX)
-        await ops.stop()
-        context.registry.close()
+        await asyncio.to_thread(context.observer.stop)
 
 
 async def _until_stopped(context: Context, stop: asyncio.Event) -> None:

@@ -54,6 +54,7 @@ def test_a_partition_that_stands_still_is_told_with_its_place() -> None:
 
 def test_many_partitions_that_stand_still_are_told_in_short() -> None:
     clock = Clock()
+    clock.liveness.turned()
     many = {("topic", n): 0 for n in range(TOLD_MAX + 3)}
     clock.lags.assigned(many, clock.now, 0)
     clock.lags.ended(dict.fromkeys(many, 9), {}, clock.now, 0)
@@ -61,6 +62,18 @@ def test_many_partitions_that_stand_still_are_told_in_short() -> None:
     reason = clock.liveness.judge() or ""
     assert reason.count("stands at") == TOLD_MAX
     assert reason.endswith("; and 3 more")
+
+
+def test_partitions_that_waited_for_a_restore_count_from_its_end() -> None:
+    clock = Clock()
+    clock.assigned(10)
+    for _ in range(20):
+        clock.liveness.advanced("restoring tables")
+        clock.later(STALL_S / 2, end=30, turning=False)
+    clock.later(STALL_S, end=30)
+    assert clock.liveness.judge() is None
+    clock.later(2, end=30)
+    assert clock.liveness.judge() is not None
 
 
 def test_a_round_loop_that_hangs_is_found_though_nothing_lags() -> None:
@@ -89,6 +102,17 @@ def test_after_an_outage_everything_has_its_time_again_and_no_more() -> None:
     assert clock.liveness.judge() is None
     clock.later(1, end=30)
     assert clock.liveness.judge() is not None
+
+
+def test_transactions_of_timers_that_are_all_aborted_are_found_though_nothing_lags() -> None:
+    clock = Clock()
+    clock.assigned(10)
+    for _ in range(3):
+        clock.liveness.aborted()
+        clock.later(STALL_S / 2, end=10)
+    assert clock.liveness.judge() == "every transaction was aborted for 180 s"
+    clock.liveness.committed()
+    assert clock.liveness.judge() is None
 
 
 def test_an_outage_that_is_over_is_no_reason_not_to_be_ready() -> None:

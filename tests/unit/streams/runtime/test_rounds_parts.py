@@ -20,16 +20,17 @@ def test_timers_do_not_run_ahead_of_input_that_waits() -> None:
     progress.assigned([TP, OTHER])
     assert progress.time_ms(0, 10_000) == 0
     progress.read(TP, 4_000)
-    progress.end(OTHER)
+    progress.end(OTHER, 5)
     assert progress.time_ms(0, 10_000) == 4_000
-    progress.end(TP)
+    progress.end(TP, 9)
     assert progress.time_ms(0, 10_000) == 10_000
+    assert progress.ends() == {TP: 9, OTHER: 5}
 
 
 def test_a_partitions_time_ignores_other_partitions() -> None:
     progress = Progress()
     progress.assigned([(TP[0], 0), (TP[0], 1)])
-    progress.end((TP[0], 1))
+    progress.end((TP[0], 1), 7)
     assert progress.time_ms(1, 7_000) == 7_000
     assert progress.time_ms(0, 7_000) == 0
 
@@ -38,7 +39,7 @@ def test_an_end_mark_of_a_revoked_partition_is_ignored() -> None:
     progress = Progress()
     progress.assigned([TP])
     progress.revoked([TP])
-    progress.end(TP)
+    progress.end(TP, 3)
     assert progress.time_ms(0, 5) == 5
 
 
@@ -155,7 +156,7 @@ def test_one_message_that_the_producer_did_not_take_aborts_the_round(
     code: int, *, blames: bool
 ) -> None:
     producer: Any = _Producer(room=9, code=code)
-    with pytest.raises(AbortedError, match="t: 1 not taken") as caught:
+    with pytest.raises(AbortedError, match="1 messages for t not taken") as caught:
         Writer._produce_batch(producer, Write("t", [{"value": n} for n in range(10)]))
     assert caught.value.blames is blames
 
