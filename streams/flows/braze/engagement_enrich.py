@@ -1,7 +1,6 @@
 """Engagement events, batch by batch: enriched one by one, summed up per window, carts passed on."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -67,9 +66,9 @@ class Sum:
 
     product_line: str | None
     arrived_at: int
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, int] = field(default_factory=dict)
     units: int = 0
-    revenue_minor: Counter[str] = field(default_factory=Counter)
+    revenue_minor: dict[str, int] = field(default_factory=dict)
     users: set[int] = field(default_factory=set)
 
 
@@ -89,11 +88,12 @@ class Sums:
             one = self.by_window[key] = Sum(event.product_line, event.arrived_at)
         elif event.arrived_at < one.arrived_at:
             one.arrived_at = event.arrived_at
-        one.counts[event.kind] += 1
+        one.counts[event.kind] = one.counts.get(event.kind, 0) + 1
         if event.kind in ORDERED:
             one.units += event.quantity
             if event.currency and event.revenue_minor:
-                one.revenue_minor[event.currency] += event.revenue_minor
+                revenue = one.revenue_minor.get(event.currency, 0)
+                one.revenue_minor[event.currency] = revenue + event.revenue_minor
         if len(one.users) < self.group_size_min:
             one.users.add(user_hash(event.user_id, start))
 
@@ -236,9 +236,9 @@ def _partial(key: WindowKey, one: Sum) -> EngagementPartial:
         product_line=one.product_line,
         window_start=key.start_ms,
         arrived_at=one.arrived_at,
-        counts=dict(one.counts),
+        counts=one.counts,
         units=one.units,
-        revenue_minor=dict(one.revenue_minor),
+        revenue_minor=one.revenue_minor,
         abandoned_carts=0,
         users=tuple(sorted(one.users)),
     )

@@ -98,7 +98,7 @@ def _windows(settings: Settings) -> Fold:
         spike_demand_min=settings.spike_demand_min,
         weights={str(kind): share for kind, share in settings.demand_weights.items()},
     )
-    windows = Tumbling(figures, Audience(settings.region_roles, settings.region_entitlement))
+    windows = Tumbling.of(figures, Audience(settings.region_roles, settings.region_entitlement))
     return Fold(
         name="windows",
         state=Windows,

@@ -63,16 +63,15 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Tumbling:
-    """The fold's functions."""
+    """The fold's functions. `rule`: when windows close, are amended and forgotten."""
 
     figures: Figures
     audience: Audience
+    rule: windows.Tumbling
 
-    @property
-    def rule(self) -> windows.Tumbling:
-        """When windows close, are amended and forgotten."""
-        figures = self.figures
-        return windows.Tumbling(
+    @classmethod
+    def of(cls, figures: Figures, audience: Audience) -> "Tumbling":
+        rule = windows.Tumbling(
             size_ms=figures.size_ms,
             grace_ms=figures.grace_ms,
             retain_ms=figures.retain_ms,
@@ -80,6 +79,7 @@ class Tumbling:
             forget_ms=figures.forget_ms,
             open_max=figures.windows_max,
         )
+        return cls(figures, audience, rule)
 
     def add(self, partial: EngagementPartial, kept: Windows | None) -> Effects:
         """Adds to the window, which a timer closes; one that is closed already is amended a little later."""
@@ -106,13 +106,15 @@ class Tumbling:
 
     def _sum(self, sums: Sums, partial: EngagementPartial) -> Sums:
         """Of the users only so many are kept as it takes to tell that the group is large enough."""
-        users = tuple(dict.fromkeys((*sums.users, *partial.users)))[: self.figures.group_size_min]
+        users, enough = sums.users, self.figures.group_size_min
+        if len(users) < enough:
+            users = tuple(dict.fromkeys((*users, *partial.users)))[:enough]
         return Sums(
-            counts=_plus(sums.counts, partial.counts),
-            units=sums.units + partial.units,
-            revenue_minor=_plus(sums.revenue_minor, partial.revenue_minor),
-            abandoned_carts=sums.abandoned_carts + partial.abandoned_carts,
-            users=users,
+            _plus(sums.counts, partial.counts),
+            sums.units + partial.units,
+            _plus(sums.revenue_minor, partial.revenue_minor),
+            sums.abandoned_carts + partial.abandoned_carts,
+            users,
         )
 
     def due(
@@ -198,7 +200,10 @@ def _first(partial: EngagementPartial) -> Windows:
 
 
 def _plus(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
+    total = dict(one)
+    for name, count in other.items():
+        total[name] = total.get(name, 0) + count
+    return total
 
 
 def _each(found: Mapping[str, tuple[Partner, ...]]) -> Iterable[Partner]:
