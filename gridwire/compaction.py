@@ -35,10 +35,6 @@ class Difference:
         return f"{self.topic}: {self.name}={self.found}, should be {self.wanted}"
 
 
-class CompactionError(Exception):
-    """State would be lost, or the broker does not let us see or mend it; the message names the fix."""
-
-
 def worse(topic: str, found: Mapping[str, str]) -> list[Difference]:
     """Where `found` is worse than what topics with state are created with."""
     wrong = []
@@ -87,10 +83,7 @@ def repair(settings: KafkaSettings, wrong: Sequence[Difference]) -> None:
 
 
 def ensure(settings: KafkaSettings, topics: Sequence[str]) -> list[Difference]:
-    """Compares, and repairs where GRIDWIRE_TOPIC_CREATION=request; returns what differed.
-
-    Raises CompactionError where state would be lost: a topic that is not compacted, and stays so.
-    """
+    """Compares, and repairs where GRIDWIRE_TOPIC_CREATION=request; else says it loudly. Returns what differed."""
     if settings.topic_creation == "metadata":
         return []  # such a broker has no configuration to compare
     try:
@@ -102,12 +95,6 @@ def ensure(settings: KafkaSettings, topics: Sequence[str]) -> list[Difference]:
         return wrong
     for one in wrong:
         log.error("changelog configured otherwise", extra={"difference": str(one)})
-    lossy = [one for one in wrong if one.name == POLICY]
-    if lossy:
-        raise CompactionError(
-            f"{'; '.join(map(str, lossy))}: rows would be deleted by age, and state with them. Set it by "
-            "`gridwire topics --apply`, or with the broker's own tools, and start again"
-        )
     return wrong
 
 

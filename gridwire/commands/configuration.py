@@ -21,7 +21,7 @@ from streams import settings as flow_settings
 from streams.feeds import FEEDS
 from streams.flow import Flow
 from streams.flows import FLOWS
-from streams.runtime.settings import StreamsSettings
+from streams.runtime.settings import StreamsSettings, state_problems
 
 
 class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +81,8 @@ def configuration(environ: Mapping[str, str] | None = None) -> Configuration:
             loaded[cls] = load(cls, environ)
         except SettingsError as error:
             problems += error.problems
+    if StreamsSettings in loaded:
+        problems += state_problems(loaded[StreamsSettings])
     connectors: tuple[tuple[registry.Connector, msgspec.Struct], ...] = ()
     by_flow: Mapping[str, msgspec.Struct] = {}
     try:

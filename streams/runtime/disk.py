@@ -17,7 +17,9 @@ from typing import IO, Any, TypeVar
 import msgspec
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch, WriteOptions
 
+from gridwire.settings import KafkaSettings, SettingsError
 from streams.engine.rows import Due, StateError
+from streams.runtime.settings import StreamsSettings, state_problems
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -88,6 +90,16 @@ class Disk:
                 if marker is None or marker.stopped_at_ms < older_than_ms:
                     log.info("state on disk discarded", extra={"folder": folder.name})
                     shutil.rmtree(folder, ignore_errors=True)
+
+
+def disk_of(settings: KafkaSettings, streams: StreamsSettings) -> Disk | None:
+    """What the settings ask for; None keeps state in memory. Raises SettingsError."""
+    if streams.state == "memory":
+        return None
+    if problems := state_problems(streams):
+        raise SettingsError(problems)
+    name = f"{settings.group_prefix}.{streams.worker_group}/slot-{settings.slot}"
+    return Disk(Path(streams.state_dir) / name, streams.state_cache_mb << 20)
 
 
 def _locked(path: Path) -> IO[bytes]:
