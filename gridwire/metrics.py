@@ -229,6 +229,11 @@ DUPLICATES = Counter(
     "Records of a source topic whose event id was seen before: dropped.",
     ["topic"],
 )
+REPLAYS = Counter(
+    "gridwire_replayed_records_total",
+    "Dead letters that came back to a topic: taken, repeated (came back before), of another group.",
+    ["topic", "outcome"],
+)
 FLOW_RECORDS_FILTERED = Counter(
     "gridwire_flow_records_filtered_total",
     "Records that ended in a leg on purpose.",

@@ -5,7 +5,7 @@ topic; outputs that other legs of the driven flows read are passed on to them. O
 """
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from gridwire.codec import Codec, CodecError, Registry, foreign
 from gridwire.ids import derived, trace_of
 from gridwire.records import Record
+from gridwire.replays import Replay, replay_in
 from gridwire.topics import Topic
 from streams.engine.message import LocalMessage
 from streams.engine.outbox import Dead
@@ -21,6 +22,7 @@ from streams.engine.references import References
 from streams.engine.settle import Limits
 from streams.engine.task import Task
 from streams.flow import Flow, Table
+from streams.topology import reads_of
 
 R = TypeVar("R", bound=Record)
 Row = TypeVar("Row", bound=Record)
@@ -109,6 +111,18 @@ class Driver:
         )
         self._settle()
 
+    def replay(self, dead: Dead, letter: str) -> None:
+        """Brings a dead letter back as `gridwire dead-letters replay` does; `letter`: its id."""
+        again, message = replay_of(dead, letter), dead.message
+        name, raw = message.topic() or "", message.value()
+        if again.timer is not None:
+            [bound] = [leg for leg in self._plan.legs if leg.label == again.leg]
+            name, raw = reads_of(bound.leg)[0].name, None
+        topic = self._plan.topics[name]
+        found = self._message(topic, message.key(), raw, again.headers())
+        self._task.process(topic, [found], self.now_ms)
+        self._settle()
+
     def _ready(self, record: R, where: str) -> R:
         """`record` with an id, times and a trace, where it has none."""
         self._offsets["ids"] += not record.event_id
@@ -122,11 +136,15 @@ class Driver:
         )
 
     def _message(
-        self, topic: Topic[Any], key: str | bytes | None, raw: bytes | None
+        self,
+        topic: Topic[Any],
+        key: str | bytes | None,
+        raw: bytes | None,
+        headers: Sequence[tuple[str, bytes | None]] = (),
     ) -> LocalMessage:
         self._offsets[topic.name] += 1
         key = key.encode() if isinstance(key, str) else key
-        return LocalMessage(topic.name, 0, self._offsets[topic.name] - 1, key, raw)
+        return LocalMessage(topic.name, 0, self._offsets[topic.name] - 1, key, raw, [*headers])
 
     def advance(
         self, *, minutes: float = 0, seconds: float = 0, hours: float = 0, to_ms: int | None = None
@@ -226,6 +244,13 @@ class Driver:
             for out in outbox.outs
             for key, value in out.messages()
         ]
+
+
+def replay_of(dead: Dead, letter: str) -> Replay:
+    """What a dead letter says of itself when it comes back."""
+    before = replay_in(dead.message.headers())
+    leg = f"{dead.flow}/{dead.leg}" if dead.flow else ""
+    return Replay(letter, leg, attempt=1 + (before.attempt if before else 0), timer=dead.timer)
 
 
 def _topics_of(plan_: Plan) -> Mapping[str, Topic[Any]]:

@@ -30,7 +30,8 @@ def runs(messages: Sequence[Message]) -> Iterator[tuple[Replay | None, Sequence[
     """A batch in order, cut where letters come back; each of these stands alone. Mostly it is one run."""
     start = 0
     for index, message in enumerate(messages):
-        replay = replay_in(message.headers())
+        headers = message.headers()
+        replay = replay_in(headers) if headers else None
         if replay is None:
             continue
         if index > start:
@@ -90,11 +91,13 @@ class Replays:
 
     def read(self, topic: Topic[Any], message: Message, bound: BoundLeg) -> Incoming | None:
         """The record of one leg, whatever is remembered of its event; None where it cannot be read (and is dead)."""
-        codec = self._codec.of(topic)
+        codec, runner = self._codec.of(topic), self._runner
         try:
             record = codec.decode(message.value())
         except CodecError as error:
-            self._runner.outbox.dead.append(
+            runner.count(bound, "in")
+            runner.count(bound, "dead", error.reason)
+            runner.outbox.dead.append(
                 Dead(message, bound.flow, bound.leg.name, error.reason, type(error).__name__)
             )
             return None

@@ -14,6 +14,7 @@ from gridwire.arrow import ColumnCodec
 from gridwire.codec import Codec, CodecError
 from gridwire.ids import derived, trace_of
 from gridwire.records import Record
+from gridwire.replays import Timer
 from gridwire.topics import Topic
 from streams.engine.faults import NOBODYS_FAULT
 from streams.engine.lookups import Lookups, MissingRow
@@ -170,7 +171,10 @@ class Runner:
         message = LocalMessage(bound.store or "", self.partition, -1, fired.key.encode(), raw)
         why = type(error).__name__
         self.count(bound, "dead timer", why)
-        self.outbox.dead.append(Dead(message, bound.flow, bound.leg.name, "timer failed", why))
+        timer = Timer(fired.name, fired.due_ms)
+        self.outbox.dead.append(
+            Dead(message, bound.flow, bound.leg.name, "timer failed", why, held.trace_id, timer)
+        )
 
     def _timer_effects(self, bound: BoundLeg, fired: Fired[Any]) -> Effects:
         if not isinstance(bound.leg, Fold) or bound.leg.on_timer is None:

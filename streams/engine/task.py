@@ -10,14 +10,16 @@ from typing import Any
 
 from gridwire.codec import Codec
 from gridwire.records import Record
+from gridwire.replays import Replay
 from gridwire.topics import Topic
 from streams.engine.columns import run_columns
 from streams.engine.incoming import Incoming, Intake
 from streams.engine.message import Message
 from streams.engine.outbox import Outbox
 from streams.engine.parking import Parking
-from streams.engine.plan import PARKED_STORE, SEEN_STORE, BoundLeg, Plan
+from streams.engine.plan import PARKED_STORE, SEEN_STORE, BoundLeg, Entry, Plan
 from streams.engine.references import References
+from streams.engine.replays import Replays, runs
 from streams.engine.rows import Home
 from streams.engine.runner import Runner
 from streams.engine.seen import Seen
@@ -29,7 +31,10 @@ TIMERS_PER_TICK_MAX = 1_000
 
 
 class Task:
-    """All legs of a plan over one partition. `home`: where its committed rows live; default: in memory."""
+    """All legs of a plan over one partition. `home`: where its committed rows live; default: in memory.
+
+    `group`: the worker group that this is: dead letters come back to the one that gave them up.
+    """
 
     def __init__(
         self,
@@ -40,6 +45,7 @@ class Task:
         limits: Limits,
         *,
         home: Home | None = None,
+        group: str = "",
     ) -> None:
         self.plan = plan
         self.partition = partition
@@ -55,6 +61,7 @@ class Task:
             if topic.kind == "source"
         }
         self._intake = Intake.of(plan, codec, self._seen)
+        self._replays = Replays(plan, codec, self._runner, self.state.stores[SEEN_STORE], group)
 
     # -- restore and transactions -----------------------------------------------------------------------
     def restored(self) -> None:
@@ -64,6 +71,7 @@ class Task:
 
     def _rebuild(self) -> None:
         self._waiting.rebuild()
+        self._replays.rebuild()
         for seen in self._seen.values():
             seen.rebuild()
 
@@ -74,6 +82,7 @@ class Task:
 
     def drain(self) -> tuple[Outbox, Mapping[str, Mapping[str, bytes | None]]]:
         """Outputs, and changed rows (store → key → value or None), since the last drain."""
+        self._replays.drain()
         for seen in self._seen.values():
             seen.drain()
         outbox, self._runner.outbox = self._runner.outbox, Outbox()
@@ -95,8 +104,28 @@ class Task:
 
         Raises RegistryUnavailableError: the round must be aborted and tried again.
         """
-        incoming = self._intake.take(topic, messages, self.outbox)
-        for entry in self.plan.by_topic[topic.name]:
+        for replay, run in runs(messages):
+            if replay is None:
+                incoming = self._intake.take(topic, run, self.outbox)
+                self._run(self.plan.by_topic[topic.name], incoming, now_ms)
+            else:
+                self._replay(topic, run[0], replay, now_ms)
+
+    def _replay(self, topic: Topic[Any], message: Message, replay: Replay, now_ms: int) -> None:
+        """A dead letter that came back. What no leg could read is news to all of them."""
+        entries = self._replays.entries(topic, message, replay)
+        if not replay.leg and entries:
+            self._run(entries, self._intake.take(topic, [message], self.outbox), now_ms)
+            return
+        for entry in entries:
+            if replay.timer is not None:
+                self._replays.fire(entry.bound, message, replay, now_ms)
+                self._waiting.release(now_ms)
+            elif (incoming := self._replays.read(topic, message, entry.bound)) is not None:
+                self._run([entry], incoming, now_ms)
+
+    def _run(self, entries: Sequence[Entry], incoming: Incoming, now_ms: int) -> None:
+        for entry in entries:
             bound = entry.bound
             self._runner.count(bound, "in", count=len(incoming.messages))
             if isinstance(bound.leg, Columns):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from gridwire.settings import SettingsError
 from streams.engine.outbox import Dead
-from streams.runtime.writer import FatalError
+from streams.runtime.fatal import FatalError
 
 LegKey = tuple[str, str]  # flow id, leg name
 UNREADABLE: LegKey = ("", "")  # dead letters of no leg: bytes that are no record
@@ -51,11 +51,15 @@ class DeadLetterLimit:
     def __init__(self, in_a_row_max: int, ratio_max: float, ratio_records: int) -> None:
         problems = []
         if in_a_row_max < 1:
-            problems.append("GRIDWIRE_DEAD_LETTERS_IN_A_ROW_MAX is less than 1: set it to 1 or more")
+            problems.append(
+                "GRIDWIRE_DEAD_LETTERS_IN_A_ROW_MAX is less than 1: set it to 1 or more"
+            )
         if not ratio_max > 0:
             problems.append("GRIDWIRE_DEAD_LETTERS_RATIO_MAX is not above 0: set it to e.g. 0.5")
         if ratio_records < 1:
-            problems.append("GRIDWIRE_DEAD_LETTERS_RATIO_RECORDS is less than 1: set it to e.g. 1000")
+            problems.append(
+                "GRIDWIRE_DEAD_LETTERS_RATIO_RECORDS is less than 1: set it to e.g. 1000"
+            )
         if problems:
             raise SettingsError(problems)
         self._in_a_row_max = in_a_row_max
@@ -73,15 +77,18 @@ class DeadLetterLimit:
         """
         dead = Counter((letter.flow, letter.leg) for letter in letters)
         taken: Counter[LegKey] = Counter()
+        well: set[LegKey] = set()
         for (flow, leg, what, _), count in counts.items():
-            if what in ("processed", "kept") and count and (flow, leg) not in dead:
-                self._in_a_row.pop((flow, leg), None)
+            if what in ("processed", "kept") and count > 0:
+                well.add((flow, leg))
             if what == "in":
                 taken[flow, leg] += count
-        if taken and UNREADABLE not in dead:
-            self._in_a_row.pop(UNREADABLE, None)
-        taken[UNREADABLE] = sum(taken.values()) + dead[UNREADABLE]
+        if taken.total():
+            well.add(UNREADABLE)
+        taken[UNREADABLE] = taken.total() + dead[UNREADABLE]
         for key in taken.keys() | dead.keys():
+            if key in well:  # in what order is not known: at worst all letters came last
+                self._in_a_row[key] = 0
             self._note(key, taken[key], dead[key])
 
     def _note(self, key: LegKey, records: int, dead: int) -> None:
@@ -104,7 +111,7 @@ def _advice(key: LegKey, what: str, setting: str) -> str:
     who = f"{flow}/{leg}" if flow else "reading"
     chosen = f"--flow {flow} --leg {leg}" if flow else "--topic streams --unreadable"
     return (
-        f"{who}: {what} (more than {setting} allows). The worker stops, so that the topic is not drained into "
+        f"{who}: {what} ({setting}). The worker stops, so that the topic is not drained into "
         f"dead-letter.streams. Look at them with `gridwire dead-letters list {chosen}`, mend the cause (a deployment, "
         "a schema, a setting), start the worker again, then write them back with "
         f"`gridwire dead-letters replay {chosen}`. If so many are to be expected, raise {setting}."

@@ -102,7 +102,8 @@ class Rounds:
 
     # -- partitions -------------------------------------------------------------------------------------
     def _make_task(self, partition: int, home: Home) -> Task:
-        return Task(self.plan, partition, self._codec, self.references, self._limits, home=home)
+        parts = (self.plan, partition, self._codec, self.references, self._limits)
+        return Task(*parts, home=home, group=self._group)
 
     def assigned(self, partitions: Sequence[TP]) -> None:
         """New tasks, to be restored: see `Tasks.step`. Raises StateError."""
@@ -308,6 +309,8 @@ def _account_one(flow: str, leg: str, what: str, reason: str, count: int) -> Non
         metrics.COLUMNS_FALLBACKS.labels(flow, leg, metrics.reason_label(reason)).inc(count)
     elif what == "expired":
         metrics.TABLE_ROWS_EXPIRED.labels(leg).inc(count)
+    elif what == "replay":
+        metrics.REPLAYS.labels(leg, reason).inc(count)
     elif what == "duplicate":
         metrics.DUPLICATES.labels(leg).inc(count)
     elif what in _PLAIN:
