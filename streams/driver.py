@@ -164,12 +164,14 @@ class Driver:
         self.now_ms = max(self.now_ms, target)
 
     def restart(self) -> None:
-        """Loses memory and restores it from the changelogs, as a worker does."""
+        """Loses memory and restores it from the changelogs, as a worker does; what is due by then follows."""
         self._task = Task(self._plan, 0, self._codec, self._references, self._limits)
         for name, rows in self._changelog.items():
             for key, value in rows.items():
                 self._task.state.stores[name].restore(key, value)
         self._task.restored()
+        self._settle()
+        self.advance()
 
     # -- out --------------------------------------------------------------------------------------------
     def out(self, topic: Topic[R]) -> list[R]:
