@@ -16,12 +16,14 @@ ORDERS = Table(
     row=r.Order,
     key=lambda order: order.order_ref,
     doc="Orders of all shops in the common form, partitioned by order reference.",
+    retain_days=400,  # a year of returns, warranties and questions, and a month
 )
 CUSTOMERS = Table(
     name="customers",
     row=r.Customer,
     key=lambda customer: customer.customer_ref,
     doc="Consent and segment of customers, partitioned by customer reference.",
+    retain_days=730,  # who comes back later counts as not read yet: the profile is asked for again
 )
 PARTNERS = Table(
     name="partners",

@@ -29,6 +29,8 @@ class _Coming:
     task: Task
     home: Home
     began_at: float = field(default_factory=time.monotonic)
+    read_from: dict[str, Place] = field(default_factory=dict)  # by store
+    read_to: dict[str, Place] = field(default_factory=dict)
 
 
 class Tasks:
@@ -117,6 +119,8 @@ class Tasks:
             return False
         for partition, coming in list(self._coming.items()):
             coming.task.restored()
+            if self._marks is not None:
+                self._marks.begin(partition, coming.read_to)
             self.ready[partition] = self._coming.pop(partition).task
             metrics.RESTORE_DURATION.labels("all").set(time.monotonic() - coming.began_at)
         self._stop_restore()
@@ -135,14 +139,14 @@ class Tasks:
         wanted: list[Changelog] = []
         for partition in partitions:
             starts = self._starts(partition, ends, ids)
-            places = {s: Place(t, ids.get(t, ""), starts[s]) for s, t in self._changelogs.items()}
-            found = [
-                Changelog(topic, partition, store, starts[store], ends[topic, partition][1])
-                for store, topic in self._changelogs.items()
-            ]
-            wanted += found
+            coming = self._coming[partition]
+            for store, topic in self._changelogs.items():
+                start, (_, end) = starts[store], ends[topic, partition]
+                wanted.append(Changelog(topic, partition, store, start, end))
+                coming.read_to[store] = Place(topic, ids.get(topic, ""), end)
+                coming.read_from[store] = Place(topic, ids.get(topic, ""), start)
             if self._marks is not None:
-                self._marks.begin(partition, places)
+                self._marks.begin(partition, coming.read_from)  # until all is read
         return Restore(self._settings, wanted, self._apply)
 
     def _starts(
