@@ -180,12 +180,14 @@ async def prepared(context: Context, changelogs: Sequence[str], stop: asyncio.Ev
 def _prepare(context: Context, changelogs: Sequence[str]) -> None:
     settings, group_id = context.kafka, f"{context.kafka.group_prefix}.{context.group}"
     facts.reach(settings, group_id)
+    context.liveness.advanced("creating topics")
     try:
         kafka.create_topics(settings, list(changelogs))
     except KafkaException as error:  # they may be there: the check tells
         log.warning("topics not created", extra={"reason": error.args[0].name()})
     tables = [t.name for t in TOPICS if t.compacted]
     compaction.ensure(settings, [*tables, *changelogs])
+    context.liveness.advanced("checking topics")
     needs = facts.needs_of(context.rounds.plan, changelogs, settings.partitions)
     facts.check(settings, needs, group_id)
 
@@ -242,7 +244,13 @@ async def run_streams(
     context = Context(settings, streams, plan_, health)
     health.live("progress", context.stalled)
     health.ready("partitions", context.not_ready)
-    ops = OpsServer(health, settings.ops_host, settings.ops_port, held_up_s_max=streams.stall_s_max)
+    ops = OpsServer(
+        health,
+        settings.ops_host,
+        settings.ops_port,
+        held_up_s_max=streams.stall_s_max,
+        routes=context.queries.routes(),
+    )
     await ops.start()
     try:
         if await prepared(context, changelogs, stop):
@@ -254,6 +262,7 @@ async def run_streams(
 
 async def _work(context: Context, stop: asyncio.Event) -> None:
     context.observer.start()
+    context.liveness.advanced("joining the group")
     app = faust_app(context)
     await app.start()
     try:
