@@ -231,8 +231,8 @@ class _Call:
             self.timers.clear()
             self.settled.due_ms.clear()
         elif isinstance(effect, SetTimer):
+            self._check_due(effect.due_ms)
             if self.timers.get(effect.name) != effect.due_ms:
-                self._check_due(effect.due_ms)
                 self.timers[effect.name] = self.settled.due_ms[effect.name] = effect.due_ms
         elif isinstance(effect, CancelTimer):
             self.timers.pop(effect.name, None)
