@@ -6,23 +6,25 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
 from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from gridwire import kafka
 from gridwire.codec import Codec, CodecError, Registry, RegistryUnavailableError
 from gridwire.commands.letters import marks as marking
 from gridwire.commands.letters.letter import Filter, Letter, State, filter_of
+from gridwire.commands.letters.overtaken import overtaken
 from gridwire.commands.letters.reading import ReadError, letters
-from gridwire.commands.letters.targets import Refusal, Targets, legs_of
+from gridwire.commands.letters.targets import Allowed, Refusal, Targets, legs_of
 from gridwire.commands.letters.text import Raw, line, paragraph, shown
 from gridwire.commands.letters.writing import CHUNK_BYTES_MAX, CHUNK_MAX, Act, WriteError, Writer
 from gridwire.replays import LetterId
 from gridwire.settings import KafkaSettings
-from gridwire.topics import BY_NAME
+from gridwire.topics import BY_NAME, DEAD_LETTER_SINKS
 from streams.feeds import FEEDS
 from streams.flows import FLOWS
 
@@ -174,18 +176,14 @@ def _acts(
     report: Report,
 ) -> Iterator[Act]:
     """What to do, letter by letter, at most `--limit` of them; the others are noted in the report."""
-    targets = Targets(
-        legs_of((*FEEDS, *FLOWS)),
-        kafka.partition_counts(settings),
-        even_if_sent=getattr(arguments, "even_if_sent", False),
-    )
+    targets = _targets(settings, codec, arguments, marks) if arguments.action == "replay" else None
     count = 0
     for letter in select(settings, codec, filter_of(arguments)):
         state = marks.state(letter.id)
         if state != "open":
             report.before[state] += 1
             continue
-        target = targets.of(letter) if arguments.action == "replay" else None
+        target = targets.of(letter) if targets else None
         if isinstance(target, Refusal):
             report.refuse(letter, target.why)
             continue
@@ -194,6 +192,38 @@ def _acts(
             return
         count += 1
         yield Act(letter, target)
+
+
+def _targets(
+    settings: KafkaSettings, codec: Codec, arguments: argparse.Namespace, marks: marking.Marks
+) -> Targets:
+    """With all that Kafka has to say about where letters may go."""
+    wanted = filter_of(arguments)
+    late: frozenset[LetterId] = frozenset()
+    if DEAD_LETTER_SINKS.name in wanted.dead_letter_topics:
+        commands = replace(wanted, dead_letter_topics=(DEAD_LETTER_SINKS.name,))
+        found = select(settings, codec, commands)
+        still_open = (letter for letter in found if marks.state(letter.id) == "open")
+        late = overtaken(settings, codec, still_open)
+    return Targets(
+        legs_of((*FEEDS, *FLOWS)),
+        kafka.partition_counts(settings),
+        groups=_worker_groups(settings),
+        overtaken=late,
+        allowed=Allowed(arguments.even_if_sent, arguments.even_if_overtaken),
+    )
+
+
+def _worker_groups(settings: KafkaSettings) -> frozenset[str] | None:
+    """Names of the groups that Kafka knows under our prefix; None where it does not say (librdkafka's mock)."""
+    admin = AdminClient(kafka.client_config(settings))
+    try:
+        listed = admin.list_consumer_groups(request_timeout=kafka.ADMIN_TIMEOUT_S).result()
+    except KafkaException:
+        return None
+    prefix = f"{settings.group_prefix}."
+    names = [one.group_id for one in listed.valid if one.group_id.startswith(prefix)]
+    return frozenset(name.removeprefix(prefix) for name in names)
 
 
 def _chunks(acts: Iterator[Act]) -> Iterator[list[Act]]:

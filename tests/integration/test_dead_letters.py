@@ -8,9 +8,13 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gridwire import dead_letters, topics
+from gridwire import kafka as clients
+from gridwire import records as r
 from gridwire.dead_letters import Why
 from gridwire.replays import REPLAY_OF
 from gridwire.settings import KafkaSettings
@@ -111,6 +115,39 @@ def test_order_per_key_is_that_in_which_the_letters_were_written(world: World) -
         offsets.setdefault(message.key(), []).append(int(letter.rpartition("/")[2]))
     assert len(offsets) == 50
     assert all(found == sorted(found) for found in offsets.values())
+
+
+def command(n: int, lane: str, operation: str) -> r.BrazeCommand:
+    body: Any = {
+        "set_attributes": r.SetAttributes(customer_ref=lane),
+        "refresh_profile": r.RefreshProfile(customer_ref=lane),
+    }[operation]
+    header: dict[str, Any] = {"event_id": f"c-{n}", "produced_at": n, "occurred_at": n}
+    return r.BrazeCommand(flow="f", lane=lane, operation=operation, **header, **{operation: body})
+
+
+def test_a_command_that_a_newer_one_has_overtaken_stays_where_it_is(world: World) -> None:
+    topic = topics.BRAZE_COMMANDS
+    given = [
+        command(0, "ann", "set_attributes"),
+        command(1, "ann", "refresh_profile"),
+        command(2, "ann", "set_attributes"),
+    ]
+    world.topics.write(topic, given)
+    written = sorted(world.topics.messages(topic.name), key=lambda m: m.offset())
+    producer = clients.producer(world.settings)
+    for message in written:
+        for part in dead_letters.of_message(DEAD_LETTER_SINKS, Why("refused", "f"), message):
+            producer.produce(part.topic, part.value, part.key, headers=[*part.headers])
+    assert producer.flush(30) == 0
+    first, second, third = (row["id"] for row in world.rows("--topic", "sinks"))
+    for _ in range(2):
+        status, _, said = world.call("replay", "--topic", "sinks")
+        assert status == 1
+        assert f"{first}: a newer command of its key and operation followed" in said
+    assert world.written_back(topic.name) == Counter([second, third])
+    assert world.call("replay", first, "--even-if-overtaken")[0] == 0
+    assert world.written_back(topic.name) == Counter([first, second, third])
 
 
 def child(words: Sequence[str], log: Path, settings: KafkaSettings) -> "subprocess.Popen[bytes]":

@@ -48,6 +48,11 @@ def add_dead_letters(commands: Any) -> None:
         action="store_true",
         help="also commands that the platform may have carried out",
     )
+    replay.add_argument(
+        "--even-if-overtaken",
+        action="store_true",
+        help="also commands behind which newer ones of their key and operation stand",
+    )
     discard = actions.add_parser("discard", help="mark open letters as done with")
     for acting in (replay, discard):
         _add_filters(acting)

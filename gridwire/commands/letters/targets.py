@@ -7,7 +7,7 @@ from typing import Any
 from gridwire import dead_letters
 from gridwire.commands.letters.letter import Letter
 from gridwire.kafka import MESSAGE_BYTES_MAX
-from gridwire.replays import Replay
+from gridwire.replays import LetterId, Replay
 from gridwire.topics import BY_NAME, DEAD_LETTER_STREAMS, Topic
 from streams.flow import Flow, Fold, Leg
 from streams.topology import reads_of
@@ -44,17 +44,35 @@ def legs_of(flows: Sequence[Flow[Any]]) -> Mapping[str, Leg]:
     return {f"{flow.id}/{leg.name}": leg for flow in flows for leg in flow.default_legs()}
 
 
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What goes back all the same: commands that the platform may have carried out; commands that newer ones have
+    overtaken.
+    """
+
+    even_if_sent: bool = False
+    even_if_overtaken: bool = False
+
+
 class Targets:
-    """Finds targets. `partitions`: topic → number, as the broker says. `even_if_sent`: commands that the platform may
-    have carried out go out again, too.
+    """Finds targets. `partitions`: topic → number. `groups`: worker groups that Kafka knows (None: it does not say).
+    `overtaken`: commands behind which newer ones of their key and operation stand.
     """
 
     def __init__(
-        self, legs: Mapping[str, Leg], partitions: Mapping[str, int], *, even_if_sent: bool = False
+        self,
+        legs: Mapping[str, Leg],
+        partitions: Mapping[str, int],
+        *,
+        groups: frozenset[str] | None = None,
+        overtaken: frozenset[LetterId] = frozenset(),
+        allowed: Allowed = Allowed(),
     ) -> None:
         self._legs = legs
         self._partitions = partitions
-        self._even_if_sent = even_if_sent
+        self._groups = groups
+        self._overtaken = overtaken
+        self._allowed = allowed
 
     def of(self, letter: Letter) -> Target | Refusal:
         """Where this letter goes."""
@@ -67,6 +85,11 @@ class Targets:
             return Refusal("its key was cut, so its place is not known any more: discard it")
         if letter.id.topic != DEAD_LETTER_STREAMS.name:
             return self._of_connector(letter)
+        group = letter.text(dead_letters.GROUP)
+        if group and self._groups is not None and group not in self._groups:
+            return Refusal(
+                f"Kafka knows no worker group {group}, so nobody would take it: start that group, or discard it"
+            )
         if letter.timer is not None:
             return self._of_timer(letter)
         return self._of_stream(letter)
@@ -78,9 +101,14 @@ class Targets:
                 "it is what a platform sent, not a message of a topic: mend the cause, have the platform send it "
                 "again (or `show --raw` it and do by hand what it says), then discard it"
             )
-        if letter.reason in dead_letters.PERHAPS_DONE and not self._even_if_sent:
+        if letter.reason in dead_letters.PERHAPS_DONE and not self._allowed.even_if_sent:
             return Refusal(
                 "the platform may have carried it out: look there; then discard it, or replay it with --even-if-sent"
+            )
+        if letter.id in self._overtaken and not self._allowed.even_if_overtaken:
+            return Refusal(
+                "a newer command of its key and operation followed, and would be undone: discard it, or replay it with "
+                "--even-if-overtaken"
             )
         return self._checked(letter, topic, Replay(str(letter.id), attempt=max(1, letter.attempt)))
 

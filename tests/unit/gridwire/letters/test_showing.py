@@ -10,10 +10,10 @@ from gridwire import records as r
 from gridwire import topics
 from gridwire.codec import Codec
 from gridwire.commands.letters.letter import Letter
-from gridwire.redaction import HIDDEN, Redaction
 from gridwire.commands.letters.text import line, paragraph, shown
 from gridwire.dead_letters import Origin, Why
 from gridwire.records import DeadLetterMark
+from gridwire.redaction import HIDDEN, Redaction
 from gridwire.replays import Timer
 from gridwire.topics import DEAD_LETTER_SINKS, Topic
 from streams.driver import LocalRegistry

@@ -4,7 +4,7 @@ import pytest
 
 from gridwire import topics
 from gridwire.commands.letters.letter import Letter
-from gridwire.commands.letters.targets import Refusal, Target, Targets, legs_of
+from gridwire.commands.letters.targets import Allowed, Refusal, Target, Targets, legs_of
 from gridwire.dead_letters import KEY_BYTES_MAX, Origin, Why
 from gridwire.kafka import MESSAGE_BYTES_MAX
 from gridwire.replays import Replay, Timer, replay_in
@@ -75,7 +75,29 @@ def test_a_command_that_may_have_been_carried_out_goes_out_again_only_when_told_
 ) -> None:
     one = letter(Why(reason, "f"), to=DEAD_LETTER_SINKS, origin=COMMAND)
     assert "--even-if-sent" in refusal(one)
-    assert isinstance(Targets(LEGS, PARTITIONS, even_if_sent=True).of(one), Target)
+    told = Targets(LEGS, PARTITIONS, allowed=Allowed(even_if_sent=True))
+    assert isinstance(told.of(one), Target)
+
+
+def test_a_command_that_newer_ones_have_overtaken_goes_out_only_when_told_so() -> None:
+    one = letter(Why("refused", "f"), to=DEAD_LETTER_SINKS, origin=COMMAND)
+    late = frozenset({one.id})
+    found = Targets(LEGS, PARTITIONS, overtaken=late).of(one)
+    assert isinstance(found, Refusal)
+    assert "--even-if-overtaken" in found.why
+    told = Targets(LEGS, PARTITIONS, overtaken=late, allowed=Allowed(even_if_overtaken=True))
+    assert isinstance(told.of(one), Target)
+
+
+@pytest.mark.parametrize(
+    ("groups", "goes"), [(None, True), (frozenset({"fast"}), True), (frozenset({"slow"}), False)]
+)
+def test_a_letter_of_a_group_that_is_not_there_stays(
+    groups: frozenset[str] | None, *, goes: bool
+) -> None:
+    one = letter(Why("flow raised", ENRICH, group="fast"))
+    found = Targets(LEGS, PARTITIONS, groups=groups).of(one)
+    assert isinstance(found, Target) is goes
 
 
 def test_a_notice_goes_back_to_its_topic() -> None:
