@@ -73,7 +73,11 @@ class Disk:
                 _emptied(folder)
         except OSError as error:
             raise StateError(_fix(folder, error)) from error
-        return DiskHome(folder, lock, _options(self._cache), marker)
+        try:
+            return DiskHome(folder, lock, _options(self._cache), marker)
+        except StateError:
+            lock.close()
+            raise
 
     def prune(self, older_than_ms: int) -> None:
         """Removes partitions without a marker, or with one from before `older_than_ms`: they would not be used.

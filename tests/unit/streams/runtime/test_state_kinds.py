@@ -1,8 +1,9 @@
 """State in memory and on disk: the same contract, held over both, and equal to a dict."""
 
+import random
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -11,10 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.engine.references import References
 from streams.engine.rows import Home, MemoryHome
+from streams.engine.settle import Limits
 from streams.engine.store import FoldStore, Held, Store, encode_held
+from streams.engine.task import Task
 from streams.engine.timers import Timers
-from streams.runtime.disk import Disk
+from streams.runtime.disk import FORMAT, Disk, DiskHome, Marker, now_ms
+from tests.unit.streams.engine.test_state import STEPS, World, play
 
 CACHE_BYTES = 1 << 20
 Kind = Callable[[], AbstractContextManager[Home]]
@@ -93,7 +98,7 @@ def test_rows_may_be_written_and_deleted_while_they_are_walked(kind: Kind) -> No
 
 Step = tuple[str, str, bytes | None]
 KEYS = st.one_of(st.sampled_from(["", "a", "b", "a\0", "ä", "bigcommerce:1"]), st.text(max_size=3))
-STEPS = st.lists(
+STORE_STEPS = st.lists(
     st.tuples(
         st.sampled_from(["put", "put", "put", "commit", "abort", "restore"]),
         KEYS,
@@ -105,7 +110,7 @@ STEPS = st.lists(
 
 @KINDS
 @settings(max_examples=40, deadline=None)
-@given(steps=STEPS)
+@given(steps=STORE_STEPS)
 def test_any_puts_commits_and_aborts_end_as_in_a_dict(kind: Kind, steps: list[Step]) -> None:
     committed: dict[str, bytes] = {}
     seen: dict[str, bytes] = {}
@@ -263,3 +268,50 @@ def test_a_state_whose_type_changed_costs_neither_the_restore_nor_its_timer() ->
         again = Timers(FoldStore(states.store, Count))
         again.rebuild()
         assert [entry for entry, _ in again.due(10, 10)] == [(5, "a", "t")]
+
+
+# ---- a whole task ---------------------------------------------------------------------------------------------------
+class OnDisk(World):
+    """The same world with its state on disk. A restart is clean: it reads some of the changelog again, or crashes."""
+
+    def __init__(self, folder: Path, rng: random.Random) -> None:
+        super().__init__()
+        self.rng = rng
+        self.disk = Disk(folder, CACHE_BYTES)
+        self.home = self.disk.open(0)
+        self.task = self._over(self.home)
+        self.history: list[tuple[str, str, bytes | None]] = []
+
+    def _over(self, home: DiskHome) -> Task:
+        return Task(self.plan, 0, self.codec, References((), self.codec), Limits(), home=home)
+
+    def drained(self, changed: Mapping[str, Mapping[str, bytes | None]]) -> None:
+        super().drained(changed)
+        self.history += [(s, key, raw) for s, rows in changed.items() for key, raw in rows.items()]
+
+    def restart(self) -> None:
+        clean = self.rng.random() < 0.6
+        known = self.rng.randrange(len(self.history) + 1) if clean else 0
+        self.home.close(Marker(FORMAT, 0, 1, now_ms(), {}) if clean else None)
+        self.home = self.disk.open(0)
+        assert (self.home.marker is not None) is clean
+        self.task = self._over(self.home)
+        for store, key, value in self.history[known:]:
+            self.task.state.restore(store, {key: value})
+        self.task.restored()
+
+
+@settings(max_examples=40, deadline=None)
+@given(STEPS, st.integers(0, 2**32))
+def test_a_task_on_disk_ends_as_one_in_memory_over_aborts_clean_stops_and_crashes(
+    steps: list[tuple[str, int]], seed: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        calm, rough = World(), OnDisk(Path(folder), random.Random(seed))
+        play(calm, rough, steps, random.Random(seed))
+        rough.restart()
+        rows = {s: dict(store.rows.items()) for s, store in rough.task.state.stores.items()}
+        rough.home.close(None)
+    assert rough.outputs == calm.outputs
+    assert rough.rows() == calm.rows()
+    assert {(s, k): v for s, kept in rows.items() for k, v in kept.items()} == rough.changelog
