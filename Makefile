@@ -56,12 +56,13 @@ generate: setup ## Write everything that is derived: records, reference pages
 prove: setup ## Crash and replay proofs over many seeds (SEEDS=200)
 	@$(BIN)/python -m tests.chaos.prove --seeds $(SEEDS)
 
-bench: setup ## Measure against the peers, side by side
+bench: setup ## Measure against the peers, side by side (25 minutes; ARGS=--quick: a look)
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: setup ## Pin and hash what requirements*.in ask for (UPGRADE=--upgrade: at the newest versions)
 	@$(LOCK) $(UPGRADE) requirements.in -o requirements.txt
 	@$(LOCK) $(UPGRADE) requirements-dev.in -o requirements-dev.txt
+	@$(LOCK) $(UPGRADE) requirements-bench.in -o requirements-bench.txt
 
 kafka-up: setup ## Start a local Kafka that stays, and say where it is
 	@$(BIN)/gridwire kafka up

@@ -1,28 +1,27 @@
-"""Event ids in, event ids out: a run that loses or doubles one is a failed run, however fast it was."""
+"""Event ids in, event ids out: a run that loses or doubles one is a failed run, however fast it was.
 
-import io
+Of some outputs the content is looked at, too: who joins wrongly is no peer.
+"""
+
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import fastavro
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from bench import workload
+from bench.peers import wire
+from bench.workload import Encoded
 from gridwire import kafka
-from gridwire.codec import HEADER, parse
+from gridwire.codec import HEADER
 from gridwire.settings import KafkaSettings
+from gridwire.varint import read_length, read_long
 
 BATCH = 10_000
 POLL_S = 0.5
 EMPTY_POLLS_MAX = 40
-# Every record begins alike, and Avro writes fields in order: what follows need not be read.
-HEADER_SCHEMA = parse(
-    """{"type": "record", "name": "Header", "fields": [
-    {"name": "event_id", "type": "string"}, {"name": "occurred_at", "type": "long"},
-    {"name": "produced_at", "type": "long"}, {"name": "source", "type": "string"},
-    {"name": "version", "type": "long"}, {"name": "trace_id", "type": "string"},
-    {"name": "causation_id", "type": ["null", "string"]}]}"""
-)
+LOOKED_AT_MAX = 2_000
+SAME = ("user_id", "kind", "channel", "sku", "quantity", "revenue_minor", "currency", "campaign_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +54,82 @@ def tally(went_in: Collection[str], came_out: Iterable[str | None]) -> Tally:
 
 
 def cause_id(value: bytes) -> str | None:
-    """The `causation_id` of an encoded record."""
-    body = io.BytesIO(value)
-    body.seek(HEADER.size)
-    header = fastavro.schemaless_reader(body, HEADER_SCHEMA, None)
-    found = header["causation_id"] if isinstance(header, dict) else None
-    return found if isinstance(found, str) else None
+    """The `causation_id` of an encoded record: every record begins alike, and Avro writes fields in order.
+
+    Raises IndexError or UnfitError where it is no record.
+    """
+    length, at = read_length(value, HEADER.size)
+    _, at = read_long(value, at + length)  # behind event_id: occurred_at
+    _, at = read_long(value, at)  # produced_at
+    length, at = read_length(value, at)
+    _, at = read_long(value, at + length)  # behind source: version
+    length, at = read_length(value, at)
+    branch, at = read_long(value, at + length)  # behind trace_id
+    if branch == 0:
+        return None
+    length, at = read_length(value, at)
+    return value[at : at + length].decode()
 
 
-def causes(settings: KafkaSettings, topic: str) -> list[str | None]:
-    """The causes of everything in `topic`, read committed to the end. Raises RuntimeError where it has no end."""
+def faults(settings: KafkaSettings, topic: str, events: Sequence[Encoded]) -> tuple[str, ...]:
+    """What is wrong with the outputs of these events; nothing where each is there once, and right."""
+    looked_at: list[bytes] = []
+    causes = []
+    for value in values(settings, topic):
+        causes.append(cause_id(value))
+        if len(looked_at) < LOOKED_AT_MAX:
+            looked_at.append(value)
+    ids = {event.event_id for event in events}
+    return tally(ids, causes).faults or wrong(events, looked_at)
+
+
+def wrong(events: Sequence[Encoded], outputs: Sequence[bytes]) -> tuple[str, ...]:
+    """How many of these outputs are not what their events and partners make of them."""
+    wanted = {cause_id(value): value for value in outputs}
+    by_id = {event.event_id: event.value for event in events if event.event_id in wanted}
+    bad = sum(not _right(by_id[str(cause)], value) for cause, value in wanted.items())
+    return (f"{bad} of {len(wanted)} outputs are not right",) if bad else ()
+
+
+def _right(source: bytes, output: bytes) -> bool:
+    event = wire.decode(wire.ENGAGEMENT, source)
+    found = wire.decode(wire.ENRICHED, output)
+    partner = workload.partner_of(event["sku"])
+    return found["partner_id"] == partner and all(found[name] == event[name] for name in SAME)
+
+
+def values(settings: KafkaSettings, topic: str) -> Iterator[bytes]:
+    """The values of everything in `topic`."""
+    return (message.value() or b"" for message in messages(settings, topic))
+
+
+def keys(settings: KafkaSettings, topic: str) -> Iterator[str]:
+    """The keys of everything in `topic`."""
+    return ((message.key() or b"").decode() for message in messages(settings, topic))
+
+
+def messages(settings: KafkaSettings, topic: str) -> Iterator[Message]:
+    """Everything in `topic`, read committed to the end. Raises RuntimeError where it has no end."""
     ends = kafka.end_offsets(settings, topic, list(range(settings.partitions)))
     client = kafka.reader(settings)
     assigned = [TopicPartition(topic, p, 0) for p, end in ends.items() if end > 0]
     client.assign(assigned)
-    found: list[str | None] = []
     empty = 0
     try:
         while any(p.offset < ends[p.partition] for p in client.position(assigned)):
-            batch = _values(client)
+            batch = _batch(client)
             empty = 0 if batch else empty + 1
             if empty > EMPTY_POLLS_MAX:
                 raise RuntimeError(f"{topic} cannot be read to its end: is a transaction open?")
-            found.extend(cause_id(value) for value in batch)
+            yield from batch
     finally:
         client.close()
-    return found
 
 
-def _values(client: Consumer) -> list[bytes]:
-    values = []
-    for message in client.consume(BATCH, POLL_S):
+def _batch(client: Consumer) -> list[Message]:
+    found = client.consume(BATCH, POLL_S)
+    for message in found:
         error = message.error()
         if error is not None:
             raise KafkaException(error)
-        values.append(message.value() or b"")
-    return values
+    return found

@@ -27,18 +27,20 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A target on a ratio (at least) or on a value (below)."""
+    """A target on a ratio or a value: at least, at most, below."""
 
     text: str
     at_least: float | None = None
     below: float | None = None
+    at_most: float | None = None
 
     def met(self, figure: float) -> bool:
         """Whether a figure reaches it. What is not a number does not."""
         if math.isnan(figure):
             return False
         high_enough = self.at_least is None or figure >= self.at_least
-        return high_enough and (self.below is None or figure < self.below)
+        low_enough = self.at_most is None or figure <= self.at_most
+        return high_enough and low_enough and (self.below is None or figure < self.below)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -67,6 +69,15 @@ def middle(values: Sequence[float | None]) -> float | None:
 def missed(results: Sequence[Result]) -> list[Result]:
     """Results below their target."""
     return [result for result in results if not result.met]
+
+
+def read(path: Path) -> list[Result]:
+    """What `write` wrote. Raises FileNotFoundError, msgspec.ValidationError."""
+    return msgspec.json.decode(path.read_bytes(), type=_Results).results
+
+
+class _Results(msgspec.Struct):
+    results: list[Result]
 
 
 def write(results: Sequence[Result], path: Path) -> None:

@@ -3,19 +3,19 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from bench import counting, observing, workload
+from bench import counting, observing
 from bench.figures import percentile
-from bench.subjects import STOP_S_MAX, WHOLE
+from bench.subjects import STOP_S_MAX, next_group, worker_command
 from bench.workload import Encoded
-from bench.world import READS, WRITES, World
+from bench.world import READS, WRITES, World, changelogs_of, written_by
 from gridwire import kafka
-from gridwire.codec import Codec, Registry
+from sandbox.child import spawn
 
 SLICES = 3
 SLICE_S = 6.0
@@ -69,15 +69,19 @@ def send_paced(
     clock: Callable[[], float] = time.perf_counter,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, float]:
-    """Sends `rate` events a second; returns when each was handed over, by id (seconds of `clock`)."""
+    """Sends `rate` events a second, each to its topic.
+
+    Returns when each of those that are enriched was handed over, by id (seconds of `clock`).
+    """
     sent: dict[str, float] = {}
     started = clock()
     number = 0
     while number < len(events):
         wanted = due(clock() - started, rate, len(events))
         for event in events[number:wanted]:
-            sent[event.event_id] = clock()
-            client.produce(READS, event.value, event.key)
+            if event.topic == READS:
+                sent[event.event_id] = clock()
+            client.produce(event.topic, event.value, event.key)
         number = max(number, wanted)
         client.poll(0)
         sleep(PACE_S)
@@ -96,6 +100,7 @@ def measured_ms(sent: dict[str, float], seen: dict[str, float]) -> list[float]:
 class Latency:
     """Medians over the slices, in milliseconds. `others`: share of the machine that others took."""
 
+    name: str
     rate: float
     p50_ms: float
     p99_ms: float
@@ -103,56 +108,82 @@ class Latency:
 
     def __str__(self) -> str:
         return (
-            f"latency/enriched: p50 {self.p50_ms:.0f} ms, p99 {self.p99_ms:.0f} ms "
+            f"latency/{self.name}: p50 {self.p50_ms:.0f} ms, p99 {self.p99_ms:.0f} ms "
             f"at {self.rate:,.0f} events/s; others took {self.others:.0%} of the machine"
         )
 
 
-def measure(world: World, rate: float) -> Latency:
-    """The whole flow at `rate` events a second, SLICES times. Raises LatencyError."""
-    world.fresh(READS)
-    codec = Codec(Registry(world.settings.registry_url))
-    child = WHOLE.start(world)
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A load at which nothing could be measured."""
+
+    name: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"latency/{self.name}: FAILED: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is measured: these flows, under the loads `rates` (name → events/s), made by `make(count, name)`.
+
+    `topics`: what they read, which is emptied before.
+    """
+
+    flows: str
+    rates: Mapping[str, float]
+    make: Callable[[int, str], Sequence[Encoded]]
+    topics: Sequence[str] = (READS,)
+
+
+def measure(world: World, asked: Asked) -> list[Latency | Failed]:
+    """Each load for SLICES slices, one after the other, with one worker. Raises LatencyError where it never starts."""
+    world.fresh(*asked.topics, changelogs=changelogs_of(asked.flows))
+    group = next_group()
+    world.dirty.update((*asked.topics, *written_by(asked.flows)))
+    command = worker_command(world, asked.flows, reads=READS, group=group)
+    child = spawn(command, log=world.folder / f"{group}.log")
     client = kafka.reader(world.settings)
     client.assign([TopicPartition(WRITES, p, 0) for p in range(world.settings.partitions)])
     arrivals = Arrivals(client)
     reading = threading.Thread(target=arrivals.follow, name="arrivals")
     reading.start()
+    part = (os.getpid(), child.pid, world.broker_pid)
     try:
         producer = kafka.producer(world.settings)
-        warm_up = workload.encoded(codec, int(rate * WARM_UP_S), world.base_ms, name="warm-up")
-        sent = send_paced(producer, warm_up, rate)
+        rate = min(asked.rates.values())
+        sent = send_paced(producer, asked.make(int(rate * WARM_UP_S), "warm-up"), rate)
         _until_seen(arrivals, sent, WARM_UP_S_MAX)
-        slices = []
-        share = _Others((os.getpid(), child.pid, world.broker_pid))
-        for number in range(SLICES):
-            name = f"slice-{number}"
-            events = workload.encoded(codec, int(rate * SLICE_S), world.base_ms, name=name)
-            slices.append(_slice(producer, events, rate, arrivals))
-            share.look()
+        measured_ms(sent, arrivals.at_s)
+        return [
+            _one(producer, asked, name, arrivals, observing.Others(part)) for name in asked.rates
+        ]
     finally:
         arrivals.stop.set()
         reading.join()
         client.close()
         child.stop(STOP_S_MAX)
+
+
+def _one(
+    producer: Producer, asked: Asked, name: str, arrivals: Arrivals, others: observing.Others
+) -> Latency | Failed:
+    rate = asked.rates[name]
+    slices, shares = [], []
+    try:
+        for number in range(SLICES):
+            events = asked.make(int(rate * SLICE_S), f"{name}-{number}")
+            others.begin()
+            slices.append(_slice(producer, events, rate, arrivals))
+            shares.append(others.share())
+    except LatencyError as error:
+        return Failed(name, str(error))
     if arrivals.doubled:
-        raise LatencyError(f"{arrivals.doubled} outputs came twice")
+        return Failed(name, f"{arrivals.doubled} outputs came twice")
     p50s = [percentile(values, 0.50) for values in slices]
     p99s = [percentile(values, 0.99) for values in slices]
-    return Latency(rate, median(p50s), median(p99s), share.so_far)
-
-
-class _Others:
-    """Share of the machine that others take from now on. `part`: who has a part in the measurement."""
-
-    def __init__(self, part: Sequence[int | None]) -> None:
-        self._part = part
-        self._since, self._before_s = time.monotonic(), observing.others_s(*part)
-        self.so_far = 0.0
-
-    def look(self) -> None:
-        spent_s = observing.others_s(*self._part) - self._before_s
-        self.so_far = max(0.0, spent_s) / ((time.monotonic() - self._since) * (os.cpu_count() or 1))
+    return Latency(name, rate, median(p50s), median(p99s), max(shares))
 
 
 def _slice(

@@ -110,6 +110,13 @@ def cpu_s_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def peak_bytes_of(pid: int) -> int:
+    """The most memory that a process has held so far (resident). Raises OSError where /proc has none (not Linux)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
 def machine_s() -> float:
     """CPU seconds that all processes have taken since the machine started. Raises OSError where /proc has none."""
     fields = [int(text) for text in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
@@ -120,6 +127,23 @@ def machine_s() -> float:
 def others_s(*part: int | None) -> float:
     """CPU seconds of all processes but those with a `part` in the measurement (process ids; None: not ours)."""
     return machine_s() - sum(cpu_s_of(pid) for pid in part if pid is not None)
+
+
+class Others:
+    """Share of the machine that others take. `part`: who has a part in the measurement (process ids)."""
+
+    def __init__(self, part: Sequence[int | None]) -> None:
+        self._part = part
+        self.begin()
+
+    def begin(self) -> None:
+        """Counts from now on."""
+        self._since, self._before_s = time.monotonic(), others_s(*self._part)
+
+    def share(self) -> float:
+        """So far: 0 to 1."""
+        spent_s = others_s(*self._part) - self._before_s
+        return max(0.0, spent_s) / ((time.monotonic() - self._since) * (os.cpu_count() or 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ counted on coming out: no bots, no machine opens.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,27 +94,50 @@ def sku(number: int) -> str:
     return f"SKU-{number:06d}"
 
 
-def events(count: int, base_ms: int, *, name: str = "load") -> Iterator[Engagement]:
+def user_id(number: int) -> str:
+    return f"user-{number:07d}"
+
+
+def partner_of(sku_: str | None) -> str | None:
+    """The partner whose product it is."""
+    return f"P{int(sku_.removeprefix('SKU-')):06d}" if sku_ else None
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """How many users there are, and how many products they see."""
+
+    users: int = USERS
+    products: int = PARTNERS
+
+
+def events(
+    count: int, base_ms: int, *, name: str = "load", crowd: Crowd = Crowd()
+) -> Iterator[Engagement]:
     """`count` events of the minute from `base_ms` on. `name`: other names give other ids."""
     chance = random.Random(f"{SEED}/{name}")
     kinds = chance.choices(KINDS, [kind.weight for kind in KINDS], k=count)
     for number, kind in enumerate(kinds):
-        yield _event(chance, derived("bench", name, number), kind, base_ms)
+        yield _event(chance, derived("bench", name, number), kind, base_ms, crowd)
 
 
-def _event(chance: random.Random, event_id: str, kind: Kind, base_ms: int) -> Engagement:
-    user = chance.randrange(USERS)
+def _event(
+    chance: random.Random, event_id: str, kind: Kind, base_ms: int, crowd: Crowd
+) -> Engagement:
+    user = chance.randrange(crowd.users)
     at_ms = base_ms + chance.randrange(60_000)
     quantity = chance.randrange(1, 4) if kind.kind in PAID else 1
     # Popular products are seen most: rank r with a share of about 1/r.
-    product = None if chance.random() < WITHOUT_SKU else sku(int(PARTNERS ** chance.random()) - 1)
+    product = (
+        None if chance.random() < WITHOUT_SKU else sku(int(crowd.products ** chance.random()) - 1)
+    )
     return Engagement(
         event_id=event_id,
         occurred_at=at_ms,
         produced_at=at_ms,
         source="braze/currents",
         trace_id=trace_of(event_id),
-        user_id=f"user-{user:07d}",
+        user_id=user_id(user),
         identified=True,
         kind=kind.kind,
         event_type=kind.event_type,
@@ -130,41 +153,51 @@ def _event(chance: random.Random, event_id: str, kind: Kind, base_ms: int) -> En
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """An event ready to be sent: its id, message key and value."""
+    """An event ready to be sent: its id, message key, value and topic."""
 
     event_id: str
     key: str
     value: bytes
+    topic: str = topics.BRAZE_ENGAGEMENT.name
 
 
-def encoded(codec: Codec, count: int, base_ms: int, *, name: str = "load") -> list[Encoded]:
+def encoded(
+    codec: Codec, count: int, base_ms: int, *, name: str = "load", crowd: Crowd = Crowd()
+) -> list[Encoded]:
     """`events`, as they go to their topic."""
-    topic = topics.BRAZE_ENGAGEMENT
+    made = events(count, base_ms, name=name, crowd=crowd)
+    return list(as_encoded(codec, topics.BRAZE_ENGAGEMENT, made))
+
+
+def as_encoded(codec: Codec, topic: Topic[Any], made: Iterable[Record]) -> Iterator[Encoded]:
+    """Records as they go to their topic."""
     of = codec.of(topic)
-    return [
-        Encoded(event.event_id, topic.key(event), of.encode(event))
-        for event in events(count, base_ms, name=name)
-    ]
+    return (Encoded(r.event_id, topic.key(r), of.encode(r), topic.name) for r in made)
 
 
-def load_tables(settings: KafkaSettings, codec: Codec) -> None:
-    """Writes partners and products."""
-    _load_records(settings, codec, topics.TRADING_GRID_PARTNERS, partners())
-    _load_records(settings, codec, topics.PRODUCTS, products())
+def load_tables(settings: KafkaSettings, codec: Codec, count: int = PARTNERS) -> None:
+    """Writes `count` partners and products."""
+    load_records(settings, codec, topics.TRADING_GRID_PARTNERS, partners(count))
+    load_records(settings, codec, topics.PRODUCTS, products(count))
 
 
-def _load_records(
-    settings: KafkaSettings, codec: Codec, topic: Topic[Any], records: Iterator[Record]
+def load_records(
+    settings: KafkaSettings, codec: Codec, topic: Topic[Any], records: Iterable[Record]
 ) -> None:
-    of = codec.of(topic)
-    rows = [Encoded(r.event_id, topic.key(r), of.encode(r)) for r in records]
-    load(settings, topic.name, rows)
+    """Writes records into their topic. Raises RuntimeError where Kafka does not take them."""
+    load(settings, topic.name, as_encoded(codec, topic, records))
 
 
 def load(
-    settings: KafkaSettings, topic: str, messages: list[Encoded], compression: str = "lz4"
+    settings: KafkaSettings,
+    topic: str | None,
+    messages: Iterable[Encoded],
+    compression: str = "lz4",
 ) -> None:
-    """Writes messages; returns when Kafka has all of them. Raises RuntimeError where it does not take them."""
+    """Writes messages into `topic` (None: each into its own); returns when Kafka has all of them.
+
+    Raises RuntimeError where it does not take them.
+    """
     refused: list[str] = []
     client = kafka.producer(
         settings,
@@ -174,11 +207,13 @@ def load(
     for message in messages:
         while True:
             try:
-                client.produce(topic, message.value, message.key)
+                client.produce(topic or message.topic, message.value, message.key)
             except BufferError:
                 client.poll(BUFFER_POLL_S)
             else:
                 break
     left = client.flush(FLUSH_S)
     if left or refused:
-        raise RuntimeError(f"{topic}: {left + len(refused)} messages were not taken: is Kafka up?")
+        raise RuntimeError(
+            f"{topic or 'load'}: {left + len(refused)} messages were not taken: is Kafka up?"
+        )

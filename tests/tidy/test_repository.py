@@ -45,7 +45,7 @@ def test_no_committed_file_says_what_none_should() -> None:
 
 
 def test_locked_requirements_are_exact_and_hashed() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt"):
         entries = (ROOT / name).read_text().replace("\\\n", " ").splitlines()
         assert entries, f"{name} is empty: make lock"
         for entry in entries:

@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.counting import Tally, cause_id, tally
-from gridwire.codec import TopicCodec
+from bench import workload
+from bench.counting import Tally, cause_id, tally, wrong
+from bench.flows import flows
+from gridwire.codec import Codec, TopicCodec
 from gridwire.records import EnrichedEngagement
-from gridwire.topics import ENRICHED_ENGAGEMENT
-from streams.driver import LocalRegistry
+from gridwire.topics import BRAZE_ENGAGEMENT, ENRICHED_ENGAGEMENT
+from streams.driver import START_MS, Driver, LocalRegistry
+from streams.tables import PARTNERS
 
 IDS = st.sets(st.text(min_size=1, max_size=5), min_size=1)
 
@@ -57,6 +60,29 @@ def test_the_cause_of_a_record_is_read_from_its_header_alone(
     cause: str | None, output: Callable[[str | None], bytes]
 ) -> None:
     assert cause_id(output(cause)) == cause
+
+
+def _enriched(*, with_partners: bool) -> tuple[list[workload.Encoded], list[bytes]]:
+    driver = Driver(*flows("enrich"))
+    if with_partners:
+        for partner in workload.partners(10):
+            driver.row(PARTNERS, partner)
+    crowd = workload.Crowd(products=10)
+    events = list(workload.events(50, START_MS, crowd=crowd))
+    driver.send(BRAZE_ENGAGEMENT, *events)
+    codec = Codec(LocalRegistry())
+    came_out = [codec.of(ENRICHED_ENGAGEMENT).encode(r) for r in driver.out(ENRICHED_ENGAGEMENT)]
+    return list(workload.as_encoded(codec, BRAZE_ENGAGEMENT, events)), came_out
+
+
+def test_outputs_that_say_what_their_events_and_partners_say_are_right() -> None:
+    assert wrong(*_enriched(with_partners=True)) == ()
+
+
+def test_who_joins_wrongly_is_found_out() -> None:
+    events, came_out = _enriched(with_partners=False)
+    bad = sum(event.sku is not None for event in workload.events(50, START_MS))
+    assert wrong(events, came_out) == (f"{bad} of 50 outputs are not right",)
 
 
 @pytest.fixture

@@ -59,6 +59,17 @@ def test_a_bar_at_least_is_met_at_its_value_and_a_bar_below_is_not() -> None:
     assert not Bar("", below=150.0).met(150.0)
 
 
+def test_a_bar_at_most_is_met_at_its_value_and_not_above() -> None:
+    assert Bar("", at_most=0.4).met(0.4)
+    assert not Bar("", at_most=0.4).met(0.401)
+
+
+def test_results_that_were_written_are_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    figures.write(RESULTS, path)
+    assert [one.name for one in figures.read(path)] == [one.name for one in RESULTS]
+
+
 def test_what_is_no_number_meets_no_bar() -> None:
     assert not Bar("", at_least=0.0).met(math.nan)
     assert not Bar("", below=1.0).met(math.nan)

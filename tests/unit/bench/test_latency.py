@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bench import latency
 from bench.workload import Encoded
+from bench.world import READS
 
 
 class FakeProducer:
@@ -15,8 +16,10 @@ class FakeProducer:
 
     def __init__(self) -> None:
         self.taken: list[bytes] = []
+        self.topics: list[str] = []
 
-    def produce(self, _topic: str, value: bytes, _key: str) -> None:
+    def produce(self, topic: str, value: bytes, _key: str) -> None:
+        self.topics.append(topic)
         self.taken.append(value)
 
     def poll(self, _timeout_s: float) -> int:
@@ -58,6 +61,15 @@ def test_events_are_sent_at_the_rate_that_was_asked_for() -> None:
     _, clock, sent = _sent(count=10_000, rate=2_000.0)
     assert clock.now_s - 100.0 == pytest.approx(5.0, rel=0.01)
     assert sent["e5000"] - 100.0 == pytest.approx(2.5, rel=0.01)
+
+
+def test_of_a_mixed_load_only_what_is_enriched_is_waited_for() -> None:
+    producer, clock = FakeProducer(), FakeClock()
+    taker: Any = producer
+    events = [*_events(3), Encoded("order", "k", b"", "source.bigcommerce.orders")]
+    sent = latency.send_paced(taker, events, 100.0, clock=clock, sleep=clock.sleep)
+    assert list(sent) == ["e0", "e1", "e2"]
+    assert producer.topics == [READS] * 3 + ["source.bigcommerce.orders"]
 
 
 def test_a_latency_is_from_sent_to_seen_in_milliseconds() -> None:

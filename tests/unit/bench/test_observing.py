@@ -123,6 +123,23 @@ def test_others_are_all_but_those_with_a_part() -> None:
     assert everyone >= without_us >= 0.0
 
 
+@LINUX
+def test_the_most_memory_that_a_process_held_stays_known() -> None:
+    before = observing.peak_bytes_of(os.getpid())
+    held = bytearray(before)  # twice as much for a moment
+    after = observing.peak_bytes_of(os.getpid())
+    assert after >= before + len(held) * 0.9
+    del held
+    assert observing.peak_bytes_of(os.getpid()) >= after * 0.99  # the kernel counts in batches
+
+
+@LINUX
+def test_a_share_of_the_machine_is_counted_from_its_beginning() -> None:
+    others = observing.Others((os.getpid(), None))
+    others.begin()
+    assert 0.0 <= others.share() <= 1.5  # clocks of 10 ms over a moment
+
+
 def _spend() -> Sequence[int]:
     return sorted(_backwards(), reverse=True)
 

@@ -3,13 +3,14 @@
 from collections import Counter
 from itertools import islice
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import workload
-from bench.gridwire_rows import FLOWS
+from bench.flows import NAMES, flows, renamed
 from bench.peers import wire
-from bench.workload import HOUR_MS, QUIET_MS, quiet_start_ms
+from bench.workload import HOUR_MS, QUIET_MS, Crowd, quiet_start_ms
 from gridwire import topics
 from gridwire.codec import Codec
 from streams.driver import START_MS, Driver, LocalRegistry
@@ -50,20 +51,36 @@ def test_every_product_has_its_partner() -> None:
     ]
 
 
-def test_both_flows_pass_every_event_on_once() -> None:
-    for flow in FLOWS.values():
-        driver = Driver(flow)
-        events = list(workload.events(EVENTS, START_MS))
-        driver.send(topics.BRAZE_ENGAGEMENT, *events)
-        causes = [out.causation_id for out in driver.out(topics.ENRICHED_ENGAGEMENT)]
-        assert sorted(map(str, causes)) == sorted(event.event_id for event in events)
-        assert not driver.dead_letters
+@pytest.mark.parametrize("name", NAMES)
+def test_all_flows_pass_every_event_on_once(name: str) -> None:
+    driver = Driver(*flows(name))
+    events = list(workload.events(EVENTS, START_MS))
+    driver.send(topics.BRAZE_ENGAGEMENT, *events)
+    causes = [out.causation_id for out in driver.out(topics.ENRICHED_ENGAGEMENT)]
+    assert sorted(map(str, causes)) == sorted(event.event_id for event in events)
+    assert not driver.dead_letters
 
 
-def test_a_peer_makes_of_an_event_what_the_flow_makes_of_it() -> None:
+def test_flows_find_a_share_of_the_load_in_a_topic_of_its_own() -> None:
+    elsewhere = renamed(topics.BRAZE_ENGAGEMENT, "source.bench.engagement-4")
+    for name in ("enrich", "columns", "whole", "whole-rows"):
+        driver = Driver(*flows(name, elsewhere.name))
+        driver.send(elsewhere, *workload.events(EVENTS, START_MS))
+        assert len(driver.out(topics.ENRICHED_ENGAGEMENT)) == EVENTS
+
+
+def test_few_users_and_products_are_few() -> None:
+    crowd = Crowd(users=3, products=5)
+    events = list(workload.events(EVENTS, START_MS, crowd=crowd))
+    assert {event.user_id for event in events} == {workload.user_id(n) for n in range(3)}
+    assert {event.sku for event in events} <= {None, *map(workload.sku, range(5))}
+
+
+@pytest.mark.parametrize("name", ["enrich", "columns"])
+def test_a_peer_makes_of_an_event_what_the_flow_makes_of_it(name: str) -> None:
     partners = list(islice(workload.partners(), 100))
     by_sku = {sku: {"partner_id": one.partner_id} for one in partners for sku in one.skus}
-    driver = Driver(FLOWS["enrich"])
+    driver = Driver(*flows(name))
     for partner in partners:
         driver.row(PARTNERS, partner)
     codec = Codec(LocalRegistry()).of(topics.BRAZE_ENGAGEMENT)
