@@ -79,17 +79,16 @@ class Broker:
         known = kafka.patiently(lambda: consumer.committed(partitions, timeout=COMMIT_TIMEOUT_S))
         self._committed = {(p.topic, p.partition): p.offset for p in known if p.offset >= 0}
         self._on.assigned([(p.topic, p.partition) for p in partitions])
-        consumer.assign(partitions)
-        if self._on.held():
-            consumer.pause(partitions)
+        # Nothing assigned rather than paused: a consumer that resumes takes up to a second to fetch again.
+        consumer.assign([] if self._on.held() else partitions)
 
-    def pause(self) -> None:
+    def hold(self) -> None:
         """Reads nothing until `resume`; the group is polled all the same."""
-        self._consumer.pause(self._consumer.assignment())
+        self._consumer.assign([])
 
     def resume(self) -> None:
-        """State is there: records may come."""
-        self._consumer.resume(self._consumer.assignment())
+        """State is there: records may come, from the committed offsets on."""
+        self._consumer.assign([TopicPartition(topic, p) for topic, p in sorted(self._owned)])
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._owned.difference_update((p.topic, p.partition) for p in partitions)
