@@ -23,12 +23,13 @@ KINDS: Mapping[str, str] = {
     "enriched": "For data teams: read them with any Avro deserializer for Confluent's wire format, read-committed.",
     "command": "What sinks are to do. Order holds per key, the lane.",
     "receipt": "What became of each command.",
-    "internal": "Of use to connectors alone.",
+    "internal": "Of use to gridwire alone.",
 }
 STATES: Mapping[str, str] = {
     PARKED_STORE: "Records that wait for a row.",
     SEEN_STORE: "Event ids seen lately, per source topic.",
 }
+DEAD_LETTERS_COMMAND = "`gridwire dead-letters`"
 Schema = Mapping[str, Any]
 
 
@@ -81,6 +82,8 @@ def _writers(topic: Topic[Any], whole: Plan) -> Iterator[str]:
         yield f"sink {topic.platform}"
     if topic is topics.CHECKPOINTS:
         yield "polls"
+    if topic is topics.DEAD_LETTER_MARKS:
+        yield DEAD_LETTERS_COMMAND
     yield from (leg.label for leg in whole.legs if topic in leg.outputs.values())
 
 
@@ -89,6 +92,8 @@ def _readers(topic: Topic[Any], whole: Plan) -> Iterator[str]:
         yield f"sink {topic.platform}"
     if topic.name.endswith(".notices"):
         yield "its fetches"
+    if topic is topics.DEAD_LETTER_MARKS:
+        yield DEAD_LETTERS_COMMAND
     if topic is topics.CHECKPOINTS:
         yield "polls"
     yield from (f"table {one.name}" for one in whole.references if one.copy_of is topic)

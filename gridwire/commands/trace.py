@@ -24,6 +24,8 @@ FACTS = (
     "outcome",
     "object_id",
     "reason",
+    "letter",
+    "state",
     "attempts",
     "kind",
     "status",

@@ -106,6 +106,18 @@ def test_replayed_and_discarded_letters_are_done_once_and_known_as_such(world: W
     assert world.call("show", "dead-letter.streams/0/99999")[0] == 3
 
 
+def test_without_transactions_letters_go_back_and_are_marked_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRIDWIRE_DELIVERY", "at_least_once")
+    produce(world.settings, 150, why=RAISED)
+    for _ in range(2):
+        assert world.call("replay", "--all")[0] == 0
+    found = world.written_back()
+    assert (len(found), set(found.values())) == (150, {1})
+    assert len(world.rows("--state", "replayed", "--limit", "200")) == 150
+
+
 def test_order_per_key_is_that_in_which_the_letters_were_written(world: World) -> None:
     produce(world.settings, 200, why=RAISED)
     assert world.call("replay", "--all")[0] == 0

@@ -22,23 +22,14 @@ from streams.engine.task import Task
 from streams.flow import (
     Columns,
     Effects,
-    Fired,
     Flow,
-    Fold,
-    Forget,
-    Keep,
-    SetTimer,
     map_leg,
-    on,
-    on_timer,
 )
 from streams.runtime.letters import letters_of
 from streams.tables import ORDERS
 from tests.unit.streams.engine.flows import (
-    MINUTE_MS,
     ORDER_FEED,
     WAITING,
-    Count,
     enriched,
     event,
     flow,
@@ -294,84 +285,6 @@ def test_a_row_that_comes_back_does_not_overwrite_a_newer_one() -> None:
     [row] = driver.table(ORDERS).values()
     assert (row.customer_ref, row.version) == ("new", 2)
     assert driver.filtered["feed.orders", "orders", "older version"] == 1
-
-
-# ---- timers ------------------------------------------------------------------------------------------------------
-def timed(faults: Faults) -> Flow[Any]:
-    """Counts events per user and tells the count a minute later, unless its timer is among the faults."""
-
-    def count(source: r.Engagement, state: Count | None) -> Effects:
-        if source.sku == "forget":
-            yield Forget()
-            return
-        yield Keep(Count((state.n if state else 0) + 1))
-        if source.sku != "no timer":
-            yield SetTimer("tell", source.occurred_at + MINUTE_MS)
-
-    def tell(fired: Fired[Count]) -> Effects:
-        if "timer" in faults:
-            raise RuntimeError("not mended yet")
-        yield enriched(event(fired.key, quantity=fired.state.n), None)
-
-    return flow(
-        Fold(
-            name="count",
-            state=Count,
-            inputs=(on(topics.BRAZE_ENGAGEMENT, lambda e: e.user_id, count),),
-            writes=(topics.ENRICHED_ENGAGEMENT,),
-            on_timer=on_timer(tell),
-        )
-    )
-
-
-def counted(driver: Driver) -> list[tuple[str, int]]:
-    return [(e.user_id, e.quantity) for e in driver.out(topics.ENRICHED_ENGAGEMENT)]
-
-
-def failed_timer(faults: Faults) -> tuple[Driver, Dead]:
-    driver = Driver(timed(faults))
-    driver.send(topics.BRAZE_ENGAGEMENT, event("ann"))
-    driver.advance(minutes=2)
-    [dead] = driver.dead_letters
-    assert dead.reason == "timer failed"
-    return driver, dead
-
-
-def test_a_timer_comes_back_and_fires_once_on_the_state_as_it_is_now() -> None:
-    faults = {"timer"}
-    driver, dead = failed_timer(faults)
-    driver.send(topics.BRAZE_ENGAGEMENT, event("ann", "no timer"))
-    faults.clear()
-    driver.replay(dead, ONE)
-    driver.restart()
-    driver.replay(dead, ONE)
-    assert counted(driver) == [("ann", 2)]
-
-
-def test_a_timer_that_fails_again_is_a_new_letter() -> None:
-    faults = {"timer"}
-    driver, dead = failed_timer(faults)
-    driver.replay(dead, ONE)
-    again = driver.dead_letters[1]
-    [letter] = letters_of(again, "streams")
-    headers = dict(letter.headers)
-    assert (headers[ATTEMPT], headers[REPLAY_OF]) == (b"2", ONE.encode())
-    faults.clear()
-    driver.replay(again, TWO)
-    assert counted(driver) == [("ann", 1)]
-
-
-@pytest.mark.parametrize(
-    ("sku", "why"), [("forget", "its state is gone"), ("S1", "set anew meanwhile")]
-)
-def test_a_timer_whose_state_is_gone_or_that_was_set_anew_says_nothing(sku: str, why: str) -> None:
-    faults = {"timer"}
-    driver, dead = failed_timer(faults)
-    driver.send(topics.BRAZE_ENGAGEMENT, event("ann", sku))
-    faults.clear()
-    driver.replay(dead, ONE)
-    assert counted(driver) == []
-    assert driver.filtered["test.flow", "count", why] == 1
 
 
 # ---- worker groups, aborts ---------------------------------------------------------------------------------------
