@@ -72,7 +72,15 @@ class State:
                 changed[name] = store.drain()
         return {name: rows for name, rows in changed.items() if rows}
 
+    def seal(self) -> None:
+        """What changed so far is being committed; what changes from now on belongs to the next transaction."""
+        for store in self.stores.values():
+            store.seal()
+        for timers in self.timers.values():
+            timers.seal()
+
     def commit(self) -> None:
+        """What was sealed is committed; or all that changed, where nothing was."""
         for store in self.stores.values():
             store.commit()
         for timers in self.timers.values():

@@ -29,7 +29,8 @@ class Store:
     def __init__(self, name: str, rows: Rows | None = None) -> None:
         self.name = name
         self.rows: Rows = MemoryRows() if rows is None else rows
-        self._open: dict[str, bytes | None] = {}  # since the last commit
+        self._open: dict[str, bytes | None] = {}  # since the last commit, or since it was begun
+        self._sealed: dict[str, bytes | None] | None = None  # what is being committed
         self._round: set[str] = set()  # changed in the running round
 
     def __len__(self) -> int:
@@ -39,6 +40,8 @@ class Store:
     def get(self, key: str) -> bytes | None:
         if self._open and key in self._open:
             return self._open[key]
+        if self._sealed and key in self._sealed:
+            return self._sealed[key]
         return self.rows.get(key)
 
     def put(self, key: str, value: bytes | None) -> None:
@@ -48,8 +51,9 @@ class Store:
 
     def __iter__(self) -> Iterator[str]:
         """Present keys, committed or not, in no particular order."""
-        yield from (key for key, value in self._open.items() if value is not None)
-        yield from (key for key, _ in self.rows.items() if key not in self._open)
+        changed = {**(self._sealed or {}), **self._open}
+        yield from (key for key, value in changed.items() if value is not None)
+        yield from (key for key, _ in self.rows.items() if key not in changed)
 
     def restore(self, key: str, value: bytes | None) -> None:
         """One changelog entry."""
@@ -65,13 +69,27 @@ class Store:
         self._round = set()
         return changed
 
+    def seal(self) -> None:
+        """What was put so far is being committed; what is put from now on belongs to the next transaction.
+
+        Raises RuntimeError where it is sealed already: transactions follow one another.
+        """
+        if self._sealed is not None:
+            raise RuntimeError(f"{self.name}: sealed twice without a commit or an abort")
+        self._sealed, self._open = self._open, {}
+
     def commit(self) -> None:
-        if self._open:
-            self.rows.write(self._open)
-            self._open.clear()
+        """What was sealed is committed; or all that was put, where nothing was."""
+        if self._sealed is None:
+            self.seal()
+        if self._sealed:
+            self.rows.write(self._sealed)
+        self._sealed = None
 
     def abort(self) -> None:
+        """Drops what is not committed, sealed or not."""
         self._open.clear()
+        self._sealed = None
         self._round.clear()
 
 

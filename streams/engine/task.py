@@ -88,8 +88,12 @@ class Task:
         outbox, self._runner.outbox = self._runner.outbox, Outbox()
         return outbox, self.state.drain()
 
+    def seal(self) -> None:
+        """What was drained is being committed; what follows belongs to the next transaction."""
+        self.state.seal()
+
     def commit(self) -> None:
-        """What was drained is committed."""
+        """What was sealed is committed; or all that was drained, where nothing was."""
         self.state.commit()
 
     def abort(self) -> None:

@@ -25,6 +25,7 @@ class Timers:
         self._reach: Due | None = None  # every entry up to it is in the heap; None: every entry is
         self._noted: list[Due] = []  # since the last commit: what the disk does not have yet
         self._popped: list[Due] = []  # since the last commit: an abort brings them back
+        self._sealed: tuple[list[Due], list[Due]] | None = None  # both, of what is being committed
 
     def restored(self, entries: Mapping[str, bytes | None]) -> None:
         """Changelog entries of the states: their due times go to disk, if that is where they are kept."""
@@ -94,25 +95,36 @@ class Timers:
             return
         page = self._index.page(after, PAGE)
         self._reach = page[-1] if len(page) == PAGE else None
+        sealed = self._sealed[0] if self._sealed else []
         fresh = [
             entry
-            for entry in self._noted
+            for entry in (*sealed, *self._noted)
             if (after is None or entry > after) and (self._reach is None or entry <= self._reach)
         ]
         self._heap.extend(page + fresh)
         heapq.heapify(self._heap)
 
+    def seal(self) -> None:
+        """As `Store.seal`."""
+        self._sealed, self._noted, self._popped = (self._noted, self._popped), [], []
+
     def commit(self) -> None:
-        if self._index is not None and (self._noted or self._popped):
-            self._index.write(self._noted, self._popped)
-            self._noted.clear()
+        """As `Store.commit`."""
+        if self._sealed is None:
+            self.seal()
+        noted, popped = self._sealed or ([], [])
+        self._sealed = None
+        if self._index is not None and (noted or popped):
+            self._index.write(noted, popped)
             if len(self._heap) > HEAP_MAX:
                 self._heap = heapq.nsmallest(PAGE, self._heap)
                 self._reach = self._heap[-1]
-        self._popped.clear()
 
     def abort(self) -> None:
-        for entry in self._popped:
+        """As `Store.abort`."""
+        sealed = self._sealed[1] if self._sealed else []
+        for entry in (*sealed, *self._popped):
             heapq.heappush(self._heap, entry)
+        self._sealed = None
         self._noted.clear()
         self._popped.clear()

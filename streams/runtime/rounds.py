@@ -86,6 +86,7 @@ class Rounds:
         self.kept = Tasks(settings, changelogs, self._make_task, disk)
         self.tasks = self.kept.ready
         self.pending = Pending()
+        self.sealed = Pending()  # what is being committed
         self.progress = Progress()
         self.references = References(plan.references, codec)
         self.reader = ReferenceReader(settings, plan)
@@ -251,16 +252,21 @@ class Rounds:
         for out in outbox.outs:
             self.pending.emitted[out.label, out.topic] += len(out)
 
+    def seal(self) -> None:
+        """What is pending is being committed; what follows belongs to the next transaction."""
+        self.kept.seal()
+        self.sealed, self.pending = self.pending, Pending()
+
     def committed(self) -> Pending:
-        """What was pending is committed; returns it for the metrics."""
+        """What was sealed is committed; returns it for the metrics."""
         self.kept.committed()
-        pending, self.pending = self.pending, Pending()
-        return pending
+        sealed, self.sealed = self.sealed, Pending()
+        return sealed
 
     def aborted(self) -> None:
         """Everything as it was at the last commit."""
         self.kept.aborted()
-        self.pending = Pending()
+        self.pending, self.sealed = Pending(), Pending()
         self.progress.assigned(
             list(self._owned)
         )  # everything since the last commit is to be read again

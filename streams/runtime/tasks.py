@@ -184,6 +184,11 @@ class Tasks:
         if self._marks is not None:
             self._marks.before_commit()
 
+    def seal(self) -> None:
+        """What was drained is being committed."""
+        for task in self.ready.values():
+            task.seal()
+
     def committed(self) -> None:
         """Raises StateError."""
         self._sound = False

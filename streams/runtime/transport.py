@@ -7,20 +7,20 @@ sends, offsets and table recovery are not used: each method that would start one
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, TypeVar
 
 import confluent_kafka
 from faust.serializers import codecs
 from faust.transport import base
-from faust.transport.consumer import Consumer as FaustConsumer
 from faust.types import TP, ConsumerMessage
 
 from gridwire import metrics
 from gridwire.codec import RegistryUnavailableError
 from streams.engine.faults import NOBODYS_FAULT
 from streams.runtime.broker import Broker, Rebalanced
+from streams.runtime.quiet import QuietConsumer, QuietProducer
 from streams.runtime.rounds import Batch, Rounds, account
 from streams.runtime.settings import StreamsSettings
 from streams.runtime.sizes import Pace, Suspect
@@ -55,7 +55,7 @@ class _Identity(codecs.Codec):
 codecs.register(BATCH_CODEC, _Identity())
 
 
-class Consumer(FaustConsumer):
+class Consumer(QuietConsumer):
     """The round loop. `rounds` and `streams` are given through the transport."""
 
     consumer_stopped_errors: ClassVar[tuple[type[BaseException], ...]] = ()
@@ -72,7 +72,8 @@ class Consumer(FaustConsumer):
         self.pace = Pace(context.streams.round_records_max, context.streams.round_ms / 1000)
         self.pool = ThreadPoolExecutor(1, "kafka")
         self._open_since: float | None = None
-        self._batches: list[Batch] = []  # since the last commit
+        self._batches: list[Batch] = []  # of the open transaction
+        self._sealed: list[Batch] = []  # of the one that is being committed
         self._tps: set[TP] = set()
         self._loop_task: Any = None
         self._observed_at = 0.0
@@ -153,7 +154,7 @@ class Consumer(FaustConsumer):
             pass  # what is queued up: bounded by the queue
 
     async def _turn(self) -> None:
-        """One round, and a commit where one is due."""
+        """One round, and a commit where one is due: under load beside the round, which then is the next one's."""
         timeout_s = IDLE_POLL_S if self._open_since is None else QUIET_COMMIT_S / 2
         if self.rounds.kept.restoring:
             timeout_s = 0.0
@@ -163,10 +164,9 @@ class Consumer(FaustConsumer):
         started = time.monotonic()
         batches = self.rounds.batches(messages, self._batch_done)
         try:
-            await self._round(batches)
-            records = sum(len(batch.messages) for batch in batches)
-            self.pace.took(records, time.monotonic() - started)
-            if self._commit_due(quiet=not batches):
+            beside = bool(batches) and self._commit_due(quiet=False) and not self._alone()
+            await self._round(batches, self._begin_commit() if beside else None)
+            if self._commit_due(quiet=not batches) and (self._alone() or not batches):
                 await self._kafka(self._commit_now)
         except (AbortedError, RegistryUnavailableError) as error:
             await self._go_back(error)
@@ -182,19 +182,30 @@ class Consumer(FaustConsumer):
             await self._kafka(self.broker.resume)
         self.context.lags.waiting(self._tps, time.monotonic())
 
-    async def _round(self, batches: list[Batch]) -> None:
-        """Agents, timers, then one place that produces. Raises AbortedError."""
+    async def _round(self, batches: list[Batch], committing: "asyncio.Future[None] | None") -> None:
+        """Agents, timers, then one place that produces, once the transaction before is out. Raises AbortedError."""
+        started = time.monotonic()
+        try:
+            await self._work(batches)
+            outputs, singles = self.rounds.drain()
+            records = sum(len(batch.messages) for batch in batches)
+            self.pace.took(records, time.monotonic() - started)
+        finally:
+            if committing is not None:
+                await committing
+                self._committed()
+        if outputs or singles:
+            await self._kafka(lambda: self.broker.writer.produce(outputs, singles))
+        if (batches or outputs or singles) and self._open_since is None:
+            self._open_since = time.monotonic()
+
+    async def _work(self, batches: list[Batch]) -> None:
         wall_ms = self.rounds.wall_ms()
         self.rounds.refresh(wall_ms)
         if batches:
             self._batches.extend(batches)
             await self._through_agents(batches)
         self.rounds.tick(wall_ms)
-        outputs, singles = self.rounds.drain()
-        if outputs or singles:
-            await self._kafka(lambda: self.broker.writer.produce(outputs, singles))
-        if (batches or outputs or singles) and self._open_since is None:
-            self._open_since = time.monotonic()
 
     async def _through_agents(self, batches: list[Batch]) -> None:
         self._waiting = len(batches)
@@ -228,19 +239,41 @@ class Consumer(FaustConsumer):
     def _commit_due(self, *, quiet: bool) -> bool:
         if self._open_since is None:
             return False
-        interval_s = QUIET_COMMIT_S if quiet else self.streams.commit_interval_ms / 1000
-        narrowed = self.suspect.limit < self.streams.round_records_max
-        return narrowed or quiet or time.monotonic() - self._open_since >= interval_s
+        interval_s = self.streams.commit_interval_ms / 1000
+        return quiet or self._narrowed() or time.monotonic() - self._open_since >= interval_s
+
+    def _narrowed(self) -> bool:
+        return self.suspect.limit < self.streams.round_records_max
+
+    def _alone(self) -> bool:
+        """Nothing may go on beside the next commit: a record is looked for, or the state between two is wanted."""
+        return self._narrowed() or time.monotonic() - self._observed_at >= OBSERVE_EVERY_S
 
     # -- the one place that commits, and the one that aborts: in the Kafka thread -------------------------------
     def _commit_now(self) -> None:
         if self._open_since is None:
             return
+        self._seal()
+        self._commit_sealed()
+        self._committed()
+
+    def _begin_commit(self) -> "asyncio.Future[None]":
+        """The engine may go on meanwhile: what it does belongs to the next transaction."""
+        self._seal()
+        return asyncio.ensure_future(self._kafka(self._commit_sealed))
+
+    def _seal(self) -> None:
         self.rounds.kept.before_commit()
-        with metrics.COMMIT_DURATION.labels(self.context.group).time():
-            self.broker.commit(self.rounds.pending.positions)
+        self.rounds.seal()
+        self._sealed, self._batches = self._batches, []
         self._open_since = None
-        self._batches = []
+
+    def _commit_sealed(self) -> None:
+        with metrics.COMMIT_DURATION.labels(self.context.group).time():
+            self.broker.commit(self.rounds.sealed.positions)
+
+    def _committed(self) -> None:
+        self._sealed = []
         self.suspect.committed()
         pending = self.rounds.committed()
         account(pending, self.context.group, self.rounds.plan.topics, self.context.flows_by_topic)
@@ -249,7 +282,7 @@ class Consumer(FaustConsumer):
     def _abort_now(self, why: str) -> None:
         metrics.ABORTS.labels(self.context.group, metrics.reason_label(why)).inc()
         self._open_since = None
-        self._batches = []
+        self._batches, self._sealed = [], []
         self.broker.writer.abort()
         self.rounds.aborted()
 
@@ -257,7 +290,7 @@ class Consumer(FaustConsumer):
         """Abort, drop the table changes, read again from the last commit; find the record if it keeps happening."""
         log.warning("round aborted: %s", error)
         blames = isinstance(error, AbortedError) and error.blames
-        poison = self.suspect.aborted(self._batches) if blames else None
+        poison = self.suspect.aborted(self._sealed or self._batches) if blames else None
         if poison is not None:
             log.error(
                 "record dead-lettered",
@@ -273,7 +306,7 @@ class Consumer(FaustConsumer):
 
     def _begin_again(self) -> None:
         """The last commit may have taken place: then the changelogs, and not the tasks, have what it held."""
-        self.broker.pause()
+        self.broker.hold()
         self.rounds.kept.again()
 
     def _observe(self) -> None:
@@ -308,81 +341,12 @@ class Consumer(FaustConsumer):
         finally:
             self.broker.close()
 
-    async def _drain_messages(self, fetcher: Any) -> None:
-        await fetcher._stopped.wait()  # noqa: SLF001 -- Faust's fetcher has nothing to fetch here
-
-    async def perform_seek(self) -> None:
-        """Librdkafka starts at the stable committed offset by itself."""
-
-    async def commit(self, *_args: Any, **_kwargs: Any) -> bool:
-        """Rounds commit, nothing else does."""
-        return False
-
-    async def wait_empty(self) -> None:
-        """Rebalances happen between rounds: nothing is in flight."""
-
-    def verify_event_path(self, now: float, tp: TP) -> None:
-        """Progress is watched per round."""
-
-    def assignment(self) -> set[TP]:
-        return self._tps
-
-    def highwater(self, tp: TP) -> int:  # noqa: ARG002
-        return 0
-
-    def topic_partitions(self, topic: str) -> int | None:  # noqa: ARG002
-        return None
-
-    def close(self) -> None:
-        """Closed by on_stop, in the Kafka thread."""
-
-    async def earliest_offsets(self, *_partitions: TP) -> Mapping[TP, int]:
-        return {}
-
-    async def highwaters(self, *_partitions: TP) -> Mapping[TP, int]:
-        return {}
-
-    async def create_topic(self, *_args: Any, **_kwargs: Any) -> None:
-        """Topics are created by `gridwire topics apply`."""
-
-    def _new_topicpartition(self, topic: str, partition: int) -> TP:
-        return TP(topic, partition)
-
-    def _refuse(self, *_args: Any, **_kwargs: Any) -> Any:
-        raise RuntimeError("rounds do this: nothing in Faust may fetch, seek or commit")
-
-    _to_message = _refuse
-    _commit = _refuse
-    _getmany = _refuse
-    _seek = _refuse
-    seek_to_committed = _refuse
-    seek_wait = _refuse
-    position = _refuse
-    key_partition = _refuse
-
-
-class Producer(base.Producer):
-    """Faust's own sends are not part of a round: refused."""
-
-    def _refuse(self, *_args: Any, **_kwargs: Any) -> Any:
-        raise RuntimeError("yield outputs from the flow; nothing may send past the round")
-
-    send = _refuse
-    send_and_wait = _refuse
-    key_partition = _refuse
-
-    async def create_topic(self, *_args: Any, **_kwargs: Any) -> None:
-        """Topics are created by `gridwire topics apply`."""
-
-    async def flush(self) -> None:
-        """There is nothing to flush."""
-
 
 class Transport(base.Transport):
     """`context` is set by the worker before the app starts."""
 
     Consumer: ClassVar[Any] = Consumer
-    Producer: ClassVar[Any] = Producer
+    Producer: ClassVar[Any] = QuietProducer
     driver_version = f"librdkafka={confluent_kafka.libversion()[0]}"
     default_port = 9092
     context: Any = None

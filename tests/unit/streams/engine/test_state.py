@@ -13,6 +13,7 @@ from gridwire import topics
 from gridwire.codec import Codec
 from streams.driver import Driver, LocalRegistry
 from streams.engine.message import LocalMessage
+from streams.engine.outbox import Outbox
 from streams.engine.plan import PlanError, plan
 from streams.engine.references import References
 from streams.engine.settle import Limits
@@ -269,12 +270,15 @@ class World:
         return topics.BIGCOMMERCE_ORDERS, shop_order(f"bigcommerce:{key}", number + 1)  # type: ignore[return-value]
 
     def commit(self) -> None:
-        outbox, changed = self.task.drain()
+        drained = self.task.drain()
+        self.task.commit()
+        self.committed(*drained)
+
+    def committed(self, outbox: Outbox, changed: Mapping[str, Mapping[str, bytes | None]]) -> None:
         self.outputs += [
             (out.topic, key, value) for out in outbox.outs for key, value in out.messages()
         ]
         self.drained(changed)
-        self.task.commit()
 
     def drained(self, changed: Mapping[str, Mapping[str, bytes | None]]) -> None:
         for store, rows in changed.items():
@@ -325,3 +329,37 @@ def play(calm: World, rough: World, steps: list[Step], rng: random.Random) -> No
             rough.restart()
         rough.round(part)
         rough.commit()
+
+
+@settings(max_examples=100, deadline=None)
+@given(STEPS, st.integers(0, 2**32))
+def test_what_is_done_beside_a_commit_belongs_to_the_next(steps: list[Step], seed: int) -> None:
+    calm, rough = World(), World()
+    play_beside(calm, rough, steps, random.Random(seed))
+    assert rough.outputs == calm.outputs
+    assert rough.rows() == calm.rows()
+
+
+def play_beside(calm: World, rough: World, steps: list[Step], rng: random.Random) -> None:
+    """The same steps in both; in the rough one each commit takes until some of the next round is done, or fails."""
+    numbered = list(enumerate(steps, 1))
+    parts = [numbered[start : start + 3] for start in range(0, len(numbered), 3)]
+    ahead = 0  # how much of the part is done already
+    for part, following in zip(parts, [*parts[1:], []], strict=True):
+        calm.round(part)
+        calm.commit()
+        rough.round(part[ahead:])
+        while True:
+            drained = rough.task.drain()
+            rough.task.seal()
+            ahead = rng.randrange(len(following) + 1)
+            rough.round(following[:ahead])
+            if rng.random() < 0.7:
+                break
+            rough.task.abort()  # neither the sealed nor what was done beside it
+            rough.round(part)
+        rough.task.commit()
+        rough.committed(*drained)
+        if rng.random() < 0.3:
+            rough.task.abort()  # only what was done beside it
+            ahead = 0

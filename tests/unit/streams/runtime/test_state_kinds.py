@@ -100,7 +100,7 @@ Step = tuple[str, str, bytes | None]
 KEYS = st.one_of(st.sampled_from(["", "a", "b", "a\0", "ä", "bigcommerce:1"]), st.text(max_size=3))
 STORE_STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["put", "put", "put", "commit", "abort", "restore"]),
+        st.sampled_from(["put", "put", "put", "seal", "commit", "abort", "restore"]),
         KEYS,
         st.one_of(st.none(), st.binary(max_size=4)),
     ),
@@ -113,6 +113,7 @@ STORE_STEPS = st.lists(
 @given(steps=STORE_STEPS)
 def test_any_puts_commits_and_aborts_end_as_in_a_dict(kind: Kind, steps: list[Step]) -> None:
     committed: dict[str, bytes] = {}
+    sealed: dict[str, bytes] | None = None
     seen: dict[str, bytes] = {}
     changelog: dict[str, bytes | None] = {}
     with kind() as home:
@@ -125,14 +126,18 @@ def test_any_puts_commits_and_aborts_end_as_in_a_dict(kind: Kind, steps: list[St
                 store.abort()
                 store.restore(key, value)
                 _set(committed, key, value)
-                seen = dict(committed)
+                seen, sealed = dict(committed), None
+            elif what == "seal" and sealed is None:
+                changelog |= store.drain()
+                store.seal()
+                sealed = dict(seen)
             elif what == "commit":
                 changelog |= store.drain()
                 store.commit()
-                committed = dict(seen)
-            else:
+                committed, sealed = dict(seen) if sealed is None else sealed, None
+            elif what == "abort":
                 store.abort()
-                seen = dict(committed)
+                seen, sealed = dict(committed), None
             assert store.get(key) == seen.get(key)
             assert store.rows.get(key) == committed.get(key)
         assert dict(store.rows.items()) == committed
@@ -163,6 +168,7 @@ class Fold:
     def __init__(self, home: Home) -> None:
         self.states = FoldStore(Store("state.f", home.rows("state.f")), Count)
         self.timers = Timers(self.states, home.dues("state.f"))
+        self.sealed = False
 
     def put(self, key: str, **timers: int) -> None:
         before = self.states.get(key)
@@ -178,13 +184,21 @@ class Fold:
             fired.append((due, key, name))
         return fired
 
+    def seal(self) -> None:
+        if not self.sealed:
+            self.states.store.seal()
+            self.timers.seal()
+        self.sealed = True
+
     def commit(self) -> None:
         self.states.store.commit()
         self.timers.commit()
+        self.sealed = False
 
     def abort(self) -> None:
         self.states.abort()
         self.timers.abort()
+        self.sealed = False
 
 
 @KINDS
@@ -219,7 +233,7 @@ def test_timers_are_found_again_after_a_restore(kind: Kind) -> None:
 
 TIMER_STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["put", "put", "fire", "commit", "abort"]),
+        st.sampled_from(["put", "put", "fire", "seal", "commit", "abort"]),
         st.sampled_from(["a", "a\0", "b", "ä"]),
         st.dictionaries(st.sampled_from(["x", "y"]), st.integers(0, 20), max_size=2),
     ),
@@ -242,6 +256,8 @@ def test_timers_on_disk_fire_as_those_in_memory(
             for fold in (calm, paged):
                 if what == "put":
                     fold.put(key, **timers)
+                elif what == "seal":
+                    fold.seal()
                 elif what == "commit":
                     fold.commit()
                 elif what == "abort":
