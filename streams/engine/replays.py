@@ -17,7 +17,7 @@ from streams.engine.outbox import Dead
 from streams.engine.plan import BoundLeg, Entry, Plan
 from streams.engine.runner import Runner
 from streams.engine.seen import Seen
-from streams.engine.store import Store
+from streams.engine.store import Held, Store, UnreadableStateError
 from streams.flow import Fired
 
 REPLAYED = (
@@ -103,11 +103,19 @@ class Replays:
             return None
         return Incoming(codec, [message], None, [(message, record)])
 
+    def _held(self, bound: BoundLeg, key: str) -> Held[Any] | None:
+        states = self._runner.state.folds.get(bound.label)
+        return states.get(key) if states is not None else None
+
     def fire(self, bound: BoundLeg, message: Message, replay: Replay, now_ms: int) -> None:
         """The timer of a letter once more, on the state as it is now."""
         timer, key = replay.timer, (message.key() or b"").decode(errors="replace")
-        states = self._runner.state.folds.get(bound.label)
-        held = states.get(key) if states is not None else None
+        try:
+            held = self._held(bound, key)
+        except UnreadableStateError as error:
+            self._runner.count(bound, "dead timer", error.reason)
+            self._runner.outbox.dead.append(_unread(bound, message, replay, error))
+            return
         if timer is None or held is None:
             self._runner.count(bound, "timer filtered", "its state is gone")
             return
@@ -119,6 +127,11 @@ class Replays:
         fired = Fired(timer.name, key, timer.due_ms, now_ms, held.state)
         self._runner.fire(bound, fired, held)
         dead[before:] = [replace(one, message=_as_replayed(one, message)) for one in dead[before:]]
+
+
+def _unread(bound: BoundLeg, message: Message, replay: Replay, error: CodecError) -> Dead:
+    why = type(error).__name__
+    return Dead(message, bound.flow, bound.leg.name, error.reason, why, timer=replay.timer)
 
 
 def _as_replayed(dead: Dead, message: Message) -> LocalMessage:

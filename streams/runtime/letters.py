@@ -1,7 +1,7 @@
 """Dead letters of the stream engine as messages."""
 
 from gridwire import dead_letters
-from gridwire.replays import replay_in
+from gridwire.replays import Replay, replay_in
 from gridwire.topics import DEAD_LETTER_STREAMS
 from streams.engine.message import Headers, headers_of
 from streams.engine.outbox import Dead
@@ -29,16 +29,19 @@ def letters_of(dead: Dead, group: str) -> list[Single]:
 
 def _why(dead: Dead, headers: Headers, group: str) -> dead_letters.Why:
     before = replay_in(headers)
+    again = before or Replay(
+        ""
+    )  # a round that could not be written names no leg: the letter's stays its own
     return dead_letters.Why(
         dead.reason,
-        f"{dead.flow}/{dead.leg}" if dead.flow else "",
+        f"{dead.flow}/{dead.leg}" if dead.flow else again.leg,
         attempt=1 + (before.attempt if before else 0),
         trace_id=dead.trace_id,
         error_class=dead.error,
         stage=_stage(dead),
         group=group,
-        replay_of=before.letter if before else "",
-        timer=dead.timer,
+        replay_of=again.letter,
+        timer=dead.timer or again.timer,
     )
 
 

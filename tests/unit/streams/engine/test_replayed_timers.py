@@ -81,6 +81,17 @@ def test_a_timer_that_fails_again_is_a_new_letter() -> None:
     assert counted(driver) == [("ann", 1)]
 
 
+def test_a_timer_whose_state_cannot_be_read_is_a_letter_again() -> None:
+    faults = {"timer"}
+    driver, dead = failed_timer(faults)
+    states = driver._task.state.folds["test.flow/count"]
+    states.store.put("ann", b"\xc1 no state")
+    states._decoded.clear()
+    driver.replay(dead, ONE)
+    again = driver.dead_letters[1]
+    assert (again.reason, again.timer) == ("state not readable", dead.timer)
+
+
 @pytest.mark.parametrize(
     ("sku", "why"), [("forget", "its state is gone"), ("S1", "set anew meanwhile")]
 )

@@ -338,6 +338,16 @@ def test_a_round_that_is_aborted_forgets_that_a_letter_came_back() -> None:
     assert group.commit() == (0, [])
 
 
+def test_a_letter_that_a_round_cannot_get_past_stays_with_its_leg() -> None:
+    headers = Replay(ONE, "test.one/copy", "fast", 2).headers()
+    message = LocalMessage(topics.BRAZE_ENGAGEMENT.name, 0, 9, b"k", b"v", headers)
+    [letter] = letters_of(Dead(message, "", "", "round aborted for it", "AbortedError"), "fast")
+    found = dict(letter.headers)
+    assert found["gridwire.flow"] == b"test.one/copy"
+    assert found["__connect.errors.stage"] == b"KAFKA_PRODUCE"
+    assert (found[ATTEMPT], found[REPLAY_OF]) == (b"3", ONE.encode())
+
+
 def test_a_letter_in_the_making_has_stage_class_and_first_attempt() -> None:
     driver = Driver(faulty({"bad"}, "bad"))
     driver.send(topics.BRAZE_ENGAGEMENT, event("ann@shopper.example"))
