@@ -4,6 +4,7 @@ Only what makes things worse counts: an operator may well have chosen smaller se
 """
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from gridwire.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 
+LOOKS_MAX = 10
+LOOK_AGAIN_S = 0.3
 POLICY = "cleanup.policy"
 AT_MOST = ("segment.bytes", "segment.ms", "min.cleanable.dirty.ratio", "max.compaction.lag.ms")
 AT_LEAST = ("delete.retention.ms",)
@@ -96,6 +99,16 @@ def ensure(settings: KafkaSettings, topics: Sequence[str]) -> list[Difference]:
     for one in wrong:
         log.error("changelog configured otherwise", extra={"difference": str(one)})
     return wrong
+
+
+def remaining(settings: KafkaSettings, topics: Sequence[str]) -> list[Difference]:
+    """What still differs once brokers have had time to hear of a repair. Raises KafkaException."""
+    for _ in range(LOOKS_MAX):
+        left = differences(settings, topics)
+        if not left:
+            return []
+        time.sleep(LOOK_AGAIN_S)
+    return differences(settings, topics)
 
 
 def _repaired(settings: KafkaSettings, wrong: Sequence[Difference]) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
-from gridwire import kafka
+from gridwire import compaction, kafka
 from gridwire.commands.configuration import configuration
 from gridwire.settings import KafkaSettings, SettingsError, load
 from gridwire.topics import DEAD_LETTERS, TOPICS
@@ -63,7 +63,10 @@ def _flow_text(row: dict[str, Any]) -> str:
 
 
 def topics(*, apply: bool, as_json: bool) -> int:
-    """Every topic; `apply` creates what is missing. Exit status 2 where a broker refuses."""
+    """Every topic; `apply` creates what is missing and repairs how state is kept.
+
+    Exit status 2 where a broker refuses.
+    """
     stores = plan((*FEEDS, *FLOWS)).stores
     if apply:
         try:
@@ -74,7 +77,7 @@ def topics(*, apply: bool, as_json: bool) -> int:
             )
             return WRONG
         print(f"created {len(created)}: {', '.join(created) or 'nothing was missing'}")
-        return 0
+        return _kept(load(KafkaSettings), [*(t.name for t in TOPICS if t.compacted), *stores])
     rows = [
         {
             "name": t.name,
@@ -96,6 +99,17 @@ def topics(*, apply: bool, as_json: bool) -> int:
     text = "\n".join(f"{row['name']:<44} {row['kind']:<12} {row['doc']}" for row in rows)
     print(json.dumps(rows, indent=2) if as_json else text)
     return 0
+
+
+def _kept(settings: KafkaSettings, topics: list[str]) -> int:
+    """Says which topics with state were not compacted as they must be, and whether they are now."""
+    differed = compaction.ensure(settings, topics)
+    for one in differed:
+        print(f"differed: {one}")
+    left = compaction.remaining(settings, topics) if differed else []
+    for one in left:
+        print(f"still differs: {one}; set it with the broker's own tools")
+    return WRONG if left else 0
 
 
 def check() -> int:

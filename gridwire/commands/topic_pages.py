@@ -12,6 +12,7 @@ from gridwire.settings import KafkaSettings
 from gridwire.topics import DAY_MS, DEAD_LETTERS, TOPICS, Topic
 from streams.engine.plan import PARKED_STORE, SEEN_STORE, Plan, plan, table_store
 from streams.feeds import FEEDS
+from streams.flow import Table
 from streams.flows import FLOWS
 
 HEADER = tuple(Record.__struct_fields__)
@@ -126,11 +127,18 @@ def _changelogs(whole: Plan) -> str:
     for store in whole.stores:
         if store in tables:
             name = tables[store].row.__name__
-            rows.append((code(store), prose(tables[store].doc), f"[{name}](#{anchor(name)})"))
+            what = f"{prose(tables[store].doc)}{_retention(tables[store])}"
+            rows.append((code(store), what, f"[{name}](#{anchor(name)})"))
         else:
             what = STATES[store] if store in STATES else f"State and timers of {legs[store]}."
             rows.append((code(store), what, "bytes of ours"))
     return table(("topic", "what", "values"), rows)
+
+
+def _retention(one: Table[Any]) -> str:
+    if one.retain_days is None:
+        return ""
+    return f" A row goes {one.retain_days:g} days after it was last written."
 
 
 # ---- records -----------------------------------------------------------------------------------------------------
