@@ -107,6 +107,10 @@ class State:
 
         Raises StateError where this version cannot read the private states of a fold.
         """
+        for store in self.stores.values():
+            len(
+                store
+            )  # counted now: on disk that takes a while, and gauges are read in the event loop
         for states in self.folds.values():
             _check_readable(states)
         for timers in self.timers.values():

@@ -9,7 +9,7 @@ from gridwire import records as r
 from gridwire import topics
 from streams.driver import START_MS, Driver
 from streams.engine.rows import StateError
-from streams.engine.store import Held, encode_held
+from streams.engine.store import FoldStore, Held, Store, UnreadableStateError, encode_held
 from streams.tables import ORDERS
 from tests.unit.streams.engine.flows import (
     COUNT,
@@ -122,6 +122,87 @@ def test_a_state_with_new_fields_that_have_defaults_is_read() -> None:
     driver = with_states(a=msgspec.msgpack.encode([{"n": 4}, {}, "trace", "cause", 1]))
     held: Any = driver._task.state.folds["test.flow/count"].get("a")
     assert (held.state.n, held.state.ballast) == (4, "")
+
+
+class Before(msgspec.Struct, frozen=True):
+    n: int
+    text: str = ""
+
+
+class More(msgspec.Struct, frozen=True):
+    added: int = 7
+    n: int = 0
+    text: str = ""
+
+
+class Less(msgspec.Struct, frozen=True):
+    text: str = ""
+
+
+class Wider(msgspec.Struct, frozen=True):
+    n: int | None
+    text: str = ""
+
+
+class Renamed(msgspec.Struct, frozen=True):
+    number: int
+    text: str = ""
+
+
+class Retyped(msgspec.Struct, frozen=True):
+    n: str
+    text: str = ""
+
+
+class ListBefore(msgspec.Struct, frozen=True, array_like=True):
+    n: int
+    text: str = ""
+
+
+class ListAppended(msgspec.Struct, frozen=True, array_like=True):
+    n: int
+    text: str = ""
+    added: int = 7
+
+
+class ListPrepended(msgspec.Struct, frozen=True, array_like=True):
+    added: int = 7
+    n: int = 0
+    text: str = ""
+
+
+class ListRenamed(msgspec.Struct, frozen=True, array_like=True):
+    number: int
+    text: str = ""
+
+
+EVOLUTIONS: list[tuple[msgspec.Struct, type[msgspec.Struct], msgspec.Struct | None]] = [
+    (Before(3, "t"), More, More(7, 3, "t")),
+    (Before(3, "t"), Less, Less("t")),
+    (Before(3, "t"), Wider, Wider(3, "t")),
+    (Before(3, "t"), Renamed, None),
+    (Before(3, "t"), Retyped, None),
+    (ListBefore(3, "t"), ListAppended, ListAppended(3, "t", 7)),
+    (ListBefore(3, "t"), ListPrepended, None),
+    (ListBefore(3, "t"), ListRenamed, ListRenamed(3, "t")),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "read"), EVOLUTIONS)
+def test_a_states_type_may_change_as_the_decision_says(
+    before: msgspec.Struct, after: type[msgspec.Struct], read: msgspec.Struct | None
+) -> None:
+    store = Store("state.f")
+    store.restore("k", encode_held(Held(before, {"t": 9}, "trace", "cause", 1)))
+    states = FoldStore(store, after)
+    assert dict(states.timed()) == {"k": {"t": 9}}
+    if read is None:
+        with pytest.raises(UnreadableStateError):
+            states.get("k")
+        return
+    held = states.get("k")
+    assert held is not None
+    assert held.state == read
 
 
 # ---- a disk that fails -----------------------------------------------------------------------------------------------

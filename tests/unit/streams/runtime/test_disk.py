@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from gridwire.settings import KafkaSettings, SettingsError
 from streams.engine.rows import StateError
-from streams.runtime.disk import FORMAT, MARKER, Disk, DiskHome, Marker, Place, now_ms
+from streams.runtime.disk import FORMAT, MARKER, Disk, DiskHome, Marker, Place, disk_of, now_ms
 from streams.runtime.marks import MARKER_MS_MAX, distrusted
+from streams.runtime.settings import StreamsSettings
 
 CACHE_BYTES = 1 << 20
 TOPIC = "table.orders"
@@ -102,6 +104,35 @@ def test_partitions_that_left_long_ago_are_removed(tmp_path: Path) -> None:
         "partition-0",
         "partition-3",
     ]
+
+
+# ---- settings --------------------------------------------------------------------------------------------------------
+KAFKA = KafkaSettings(bootstrap="nowhere:1", registry_url="http://unused", slot=2)
+
+
+def test_state_is_in_memory_unless_told_otherwise() -> None:
+    assert disk_of(KAFKA, StreamsSettings()) is None
+
+
+def test_each_slot_of_each_group_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    asked = StreamsSettings(state="disk", state_dir=str(tmp_path), worker_group="slow")
+    found = disk_of(KAFKA, asked)
+    assert found is not None
+    assert found.folder == tmp_path / "gridwire.slow" / "slot-2"
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"state_dir": ""}, "GRIDWIRE_STATE_DIR"),
+        ({"state_dir": "x", "state_cache_mb": 0}, "GRIDWIRE_STATE_CACHE_MB"),
+    ],
+)
+def test_settings_of_state_that_do_not_go_together_are_named(
+    given: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(SettingsError, match=named):
+        disk_of(KAFKA, StreamsSettings(state="disk", **given))
 
 
 # ---- whether a marker holds ------------------------------------------------------------------------------------------
