@@ -3,6 +3,8 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import TimeoutError as NoAnswerError
+from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 
 REACH_S_MAX = 5.0
 ASK_S_MAX = 15.0
+TOLD_S_MAX = 10.0  # below ASK_S_MAX, so that Kafka's own answer comes first
 KEYS_PER_PARTITION_MAX = 5
 KEYS_S_MAX = 10.0
 SETTLED_S_MAX = 15.0  # for topics just created to be known everywhere
@@ -60,7 +63,7 @@ def reach(settings: KafkaSettings, group_id: str) -> None:
 def check(settings: KafkaSettings, needs: Needs, group_id: str) -> None:
     """Logs doubts. Raises FatalError with all that must be mended, KafkaException where Kafka does not answer."""
     try:
-        facts = ask(settings, needs, group_id)
+        facts = ask(settings, needs)
     except KafkaException as error:
         found = refused(error.args[0], group_id)
         if found is not None:
@@ -73,7 +76,7 @@ def check(settings: KafkaSettings, needs: Needs, group_id: str) -> None:
         raise FatalError("the worker cannot start:\n" + "\n".join(f"  - {one}" for one in wrong))
 
 
-def ask(settings: KafkaSettings, needs: Needs, group_id: str) -> Facts:
+def ask(settings: KafkaSettings, needs: Needs) -> Facts:
     """Raises KafkaException where Kafka does not answer."""
     admin = AdminClient(kafka.client_config(settings))
     topics, brokers = _topics(admin, needs)
@@ -83,7 +86,6 @@ def ask(settings: KafkaSettings, needs: Needs, group_id: str) -> Facts:
             name: TopicFacts(*counts, configs.get(name, {})) for name, counts in topics.items()
         },
         brokers=brokers,
-        assignor=_assignor(admin, group_id),
         keys=_keys(settings, [(name, topics[name][0]) for name in needs.joined if name in topics]),
     )
 
@@ -107,21 +109,11 @@ def _configs(admin: AdminClient, names: Sequence[str]) -> dict[str, Mapping[str,
     """What matters of each topic's configuration; nothing where Kafka does not tell."""
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     found: dict[str, Mapping[str, str]] = {}
-    for resource, described in _told(
-        lambda: admin.describe_configs(resources, request_timeout=ASK_S_MAX), "topic configuration"
-    ).items():
+    ask = partial(admin.describe_configs, resources, request_timeout=TOLD_S_MAX)
+    for resource, described in _told(ask, "configuration of topics").items():
         values = {name: described[name].value for name in CONFIGS if name in described}
         found[resource.name] = {name: text for name, text in values.items() if text is not None}
     return found
-
-
-def _assignor(admin: AdminClient, group_id: str) -> str:
-    """The assignor of the group's present members; "" where there are none, or Kafka does not tell."""
-    for described in _told(
-        lambda: admin.describe_consumer_groups([group_id], request_timeout=ASK_S_MAX), "group"
-    ).values():
-        return str(described.partition_assignor) if described.members else ""
-    return ""
 
 
 def _told(call: Callable[[], Mapping[Any, Any]], what: str) -> dict[Any, Any]:
@@ -132,6 +124,8 @@ def _told(call: Callable[[], Mapping[Any, Any]], what: str) -> dict[Any, Any]:
         for resource, future in call().items():
             try:
                 found[resource] = future.result(ASK_S_MAX)
+            except NoAnswerError:
+                why = "no answer"
             except KafkaException as error:
                 why = error.args[0].name()
     except KafkaException as error:

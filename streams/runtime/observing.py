@@ -8,11 +8,8 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import TimeoutError as NoAnswerError
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._listoffsets import OffsetSpec
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaException, TopicPartition
 
 from gridwire import kafka, metrics
 from gridwire.settings import KafkaSettings
@@ -29,32 +26,29 @@ KAFKA = "Kafka"
 
 
 class Ends:
-    """Asks Kafka where partitions end: one request per broker, whatever the consumer knows."""
+    """Asks Kafka where partitions end: one request per broker, whatever the worker's consumer knows."""
 
     def __init__(self, settings: KafkaSettings) -> None:
-        self._admin = AdminClient(kafka.client_config(settings))
+        self._reader = kafka.reader(settings)
 
     def ask(self, partitions: Sequence[TP], *, begins: bool = False) -> dict[TP, int]:
-        """The stable end (or begin) of each partition that has a leader just now.
+        """The stable end (or the begin) of each partition that has a leader just now.
 
-        Raises KafkaException, NoAnswerError where Kafka does not answer.
+        Raises KafkaException where Kafka does not answer.
         """
-        spec = OffsetSpec.earliest() if begins else OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        futures = self._admin.list_offsets(
-            {TopicPartition(topic, p): spec for topic, p in partitions},
-            isolation_level=IsolationLevel.READ_COMMITTED,
-            request_timeout=ASK_S_MAX,
-        )
-        found: dict[TP, int] = {}
-        failed: Exception | None = None
-        for tp, future in futures.items():
-            try:
-                found[tp.topic, tp.partition] = future.result(ASK_S_MAX).offset
-            except (KafkaException, NoAnswerError) as error:
-                failed = error
-        if not found and failed is not None:
-            raise failed
-        return found
+        which = (
+            OFFSET_BEGINNING if begins else OFFSET_END
+        )  # in the place of a time: as the protocol has it
+        asked = [TopicPartition(topic, p, which) for topic, p in partitions]
+        answers = self._reader.offsets_for_times(asked, timeout=ASK_S_MAX)
+        return {
+            (one.topic, one.partition): one.offset
+            for one in answers
+            if one.error is None and one.offset >= 0
+        }
+
+    def close(self) -> None:
+        self._reader.close()
 
 
 class Observer:
@@ -81,8 +75,9 @@ class Observer:
     def stop(self) -> None:
         """No metric of a partition outlives it."""
         self._stop.set()
-        if self._thread.is_alive():
+        if self._thread.ident is not None:
             self._thread.join(STOP_S_MAX)
+        self._ends.close()
         self._lags.removed([tp for tp, _ in self._lags.partitions()])
         self.publish(time.time_ns() // 1_000_000)
 
@@ -108,7 +103,7 @@ class Observer:
         try:
             ends = self._ends.ask([tp for tp, _ in partitions] or [self._probe])
             begins = self._ends.ask(unknown, begins=True) if unknown else {}
-        except (KafkaException, NoAnswerError) as error:
+        except KafkaException as error:
             self._outage(error)
             return
         if self._out:
@@ -118,13 +113,11 @@ class Observer:
         self._lags.ended(ends, begins, time.monotonic(), now_ms)
         self._lags.waiting([tp for tp, _ in partitions if tp not in ends], time.monotonic())
 
-    def _outage(self, error: Exception) -> None:
+    def _outage(self, error: KafkaException) -> None:
         self._liveness.outage(KAFKA)
         if not self._out:
             self._out = True
-            known = isinstance(error, KafkaException)
-            why = error.args[0].name() if known else "no answer"
-            log.warning("Kafka does not answer", extra={"why": why})
+            log.warning("Kafka does not answer", extra={"why": error.args[0].name()})
 
     def publish(self, now_ms: int) -> None:
         """Lag as metrics; those of partitions that went are removed."""

@@ -1,7 +1,8 @@
-"""What must hold before the first round: topics, equal partitions, keeping, sizes, the group's assignor.
+"""What must hold before the first round: topics, equal partitions, keeping, sizes, where keys lie.
 
 A worker that starts where it does not would join records with nothing, lose rows to retention, or dead-letter what is
-in order. Pure judgements over `Facts`; `streams.runtime.facts` asks Kafka for them.
+in order. Pure judgements over `Facts`; `streams.runtime.facts` asks Kafka for them. The group's assignor is checked by
+Kafka itself when the worker joins (`streams.runtime.fatal`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,6 @@ from dataclasses import dataclass, field
 from gridwire.kafka import MESSAGE_BYTES_MAX
 from gridwire.murmur2 import partition_of
 
-ASSIGNOR = "range"
 KEYS_MIN = 4  # fewer keys of a topic say nothing about its partitioner
 NAMED_MAX = 5  # topics in one sentence
 APPLY = "create it with `gridwire topics --apply`, or let an operator do so"
@@ -44,13 +44,10 @@ class TopicFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What Kafka says. `assignor`: of the group's present members, "" without any. `keys`: (key, partition) of the
-    latest records of joined topics, as far as they have keys.
-    """
+    """What Kafka says. `keys`: (key, partition) of the latest records of joined topics, as far as they have keys."""
 
     topics: Mapping[str, TopicFacts]
     brokers: int = 1
-    assignor: str = ""
     keys: Mapping[str, Sequence[tuple[bytes, int]]] = field(default_factory=dict)
 
 
@@ -61,7 +58,6 @@ def problems(facts: Facts, needs: Needs) -> list[str]:
         *_partitions(facts, needs),
         *_compaction(facts, needs),
         *_sizes(facts, needs),
-        *_assignor(facts),
         *(text for text, wrong in _partitioners(facts) if wrong),
     ]
 
@@ -124,14 +120,6 @@ def _sizes(facts: Facts, needs: Needs) -> list[str]:
         for name, topic in _present(facts, (*needs.written, *needs.changelogs))
         if int(topic.config.get("max.message.bytes", MESSAGE_BYTES_MAX)) < MESSAGE_BYTES_MAX
     ]
-
-
-def _assignor(facts: Facts) -> list[str]:
-    text = (
-        f"the group's members use the assignor {facts.assignor}, and only {ASSIGNOR} gives one worker "
-        "the same partition of all joined topics: stop them, or set another GRIDWIRE_GROUP_PREFIX"
-    )
-    return [] if facts.assignor in ("", ASSIGNOR) else [text]
 
 
 def _partitioners(facts: Facts) -> list[tuple[str, bool]]:

@@ -256,6 +256,7 @@ async def run_streams(
         if await prepared(context, changelogs, stop):
             await _work(context, stop)
     finally:
+        await asyncio.to_thread(context.observer.stop)
         await ops.stop()
         context.registry.close()
 
@@ -270,7 +271,6 @@ async def _work(context: Context, stop: asyncio.Event) -> None:
     finally:
         await context.finish()
         await asyncio.wait_for(app.stop(), STOP_S_MAX)
-        await asyncio.to_thread(context.observer.stop)
 
 
 async def _until_stopped(context: Context, stop: asyncio.Event) -> None:

@@ -44,7 +44,7 @@ def keys(count: int, *, astray: int) -> list[tuple[bytes, int]]:
 
 
 def test_a_kafka_that_has_what_the_flows_need_is_no_problem() -> None:
-    fine = facts(assignor="range", keys={"source.a": keys(20, astray=0)})
+    fine = facts(keys={"source.a": keys(20, astray=0)})
     assert startup.problems(fine, NEEDS) == []
     assert startup.doubts(fine, NEEDS) == []
 
@@ -76,12 +76,6 @@ def test_a_topic_that_takes_no_full_batch_is_a_problem() -> None:
     small = TopicFacts(4, 3, SAFE | {"max.message.bytes": "100000"})
     (problem,) = startup.problems(facts(topics={"enriched.c": small}), NEEDS)
     assert "raise its max.message.bytes from 100000 to 1000000" in problem
-
-
-def test_members_with_another_assignor_are_a_problem() -> None:
-    (problem,) = startup.problems(facts(assignor="uniform"), NEEDS)
-    assert "assignor uniform" in problem
-    assert "GRIDWIRE_GROUP_PREFIX" in problem
 
 
 def test_a_topic_with_another_partitioner_is_a_problem() -> None:
