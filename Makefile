@@ -53,8 +53,8 @@ generate: setup ## Write everything that is derived: records, reference pages
 	@$(BIN)/python -m gridwire.generate
 	@$(BIN)/python -m gridwire.commands.docs
 
-prove: setup ## Crash and replay proofs over many seeds (SEEDS=200)
-	@$(BIN)/python -m tests.chaos.prove --seeds $(SEEDS)
+prove: setup ## Crash and replay proofs over many seeds (SEEDS=200; ARGS="--proof kill --minutes 30 --resume")
+	@$(BIN)/python -m tests.chaos.prove --seeds $(SEEDS) $(ARGS)
 
 bench: setup ## Measure against the peers, side by side (25 minutes; ARGS=--quick: a look)
 	@$(BIN)/python -m bench $(ARGS)

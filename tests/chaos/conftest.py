@@ -1,6 +1,33 @@
 """Seeds: one of each by default, more with `--seeds N`, one to look into with `--seed N`."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+
+from sandbox import kafka as local_kafka
+from sandbox.kafka import RunningBroker
+from tests.chaos.proof.scene import Scene, staged
+from tests.chaos.proof.workload import Sizes
+from tests.conftest import FIX, OURS
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    text = "proof(name, **sizes): the name of a proof over the topology made for it, and its load"
+    config.addinivalue_line("markers", text)
+    text = (
+        "thorough: runs with a seed that is asked for, as `make prove` does, and not in every build"
+    )
+    config.addinivalue_line("markers", text)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--seed") is not None:
+        return
+    thorough = [item for item in items if item.get_closest_marker("thorough")]
+    if thorough:
+        config.hook.pytest_deselected(items=thorough)
+        items[:] = [item for item in items if item not in thorough]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -11,3 +38,53 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _seeds(config: pytest.Config) -> list[int]:
     one = config.getoption("--seed")
     return [int(one)] if one is not None else list(range(1, int(config.getoption("--seeds")) + 1))
+
+
+@pytest.fixture(scope="session")
+def proof_kafka() -> Iterator[RunningBroker]:
+    """A private Kafka that the proofs of a run share: nobody else's load, nobody else's settings."""
+    try:
+        running = local_kafka.start(allow=OURS)
+    except local_kafka.NoKafkaError as error:
+        pytest.skip(f"{error}; {FIX}")
+    with running:
+        yield running
+
+
+def _sizes_and_name(node: pytest.Item) -> tuple[str, Sizes]:
+    """What the test's mark says: `@pytest.mark.proof("kill", poison=3)`."""
+    mark = node.get_closest_marker("proof")
+    assert mark is not None, "a test that asks for a scene names its proof: @pytest.mark.proof(…)"
+    return str(mark.args[0]), Sizes(**mark.kwargs)
+
+
+@pytest.fixture
+def scene(
+    request: pytest.FixtureRequest,
+    proof_kafka: RunningBroker,
+    registry: str,
+    tmp_path: Path,
+    seed: int,
+) -> Iterator[Scene]:
+    """The stage of one proof on a broker that no proof may break."""
+    name, sizes = _sizes_and_name(request.node)
+    with staged(
+        proof_kafka.broker.bootstrap, registry, tmp_path, name=name, seed=seed, sizes=sizes
+    ) as one:
+        yield one
+
+
+@pytest.fixture
+def breakable(
+    request: pytest.FixtureRequest,
+    own_kafka: RunningBroker,
+    registry: str,
+    tmp_path: Path,
+    seed: int,
+) -> Iterator[Scene]:
+    """The same on a broker of its own, to break."""
+    name, sizes = _sizes_and_name(request.node)
+    with staged(
+        own_kafka.broker.bootstrap, registry, tmp_path, name=name, seed=seed, sizes=sizes
+    ) as one:
+        yield one

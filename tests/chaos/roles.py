@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,13 +33,20 @@ def free_port() -> int:
 
 
 class Role:
-    """`gridwire run NAME` as a child process, started any number of times."""
+    """`gridwire run NAME` (or another `command`) as a child process, started any number of times."""
 
-    def __init__(self, name: str, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        environ: Mapping[str, str],
+        command: Sequence[str] | None = None,
+    ) -> None:
         self.name = name
+        self._command = list(command or [sys.executable, "-m", "gridwire.cli", "run", name])
         self.port = free_port()
         self._folder = folder
-        self._environ = {
+        self.environ = {
             **os.environ,
             **environ,
             "GRIDWIRE_OPS_HOST": "127.0.0.1",
@@ -49,10 +56,11 @@ class Role:
         self.child: Child | None = None
 
     def start(self) -> None:
+        if self.child is not None and not self.child.alive:
+            self.child.kill()  # gives its pipe back
         self._starts += 1
         log = self._folder / f"{self.name}-{self._starts}.log"
-        command = [sys.executable, "-m", "gridwire.cli", "run", self.name]
-        self.child = spawn(command, log=log, env=self._environ)
+        self.child = spawn(self._command, log=log, env=self.environ)
 
     def kill(self) -> None:
         """kill -9."""
@@ -70,6 +78,11 @@ class Role:
 
     def said(self) -> str:
         return self.child.said() if self.child else ""
+
+    def everything(self) -> str:
+        """What it said since its first start."""
+        logs = sorted(self._folder.glob(f"{self.name}-*.log"))
+        return "".join(log.read_text(errors="replace") for log in logs)
 
     def ready(self) -> bool:
         try:
