@@ -36,7 +36,10 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class SetTimer:
-    """Fire `name` for this key at `due_ms` (epoch milliseconds); replaces a timer of the same name."""
+    """Fire `name` for this key at `due_ms` (epoch milliseconds); replaces a timer of the same name.
+
+    `name` stands in headers of dead letters: never personal data.
+    """
 
     name: str
     due_ms: int
