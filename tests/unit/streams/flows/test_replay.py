@@ -11,111 +11,19 @@ from hypothesis import strategies as st
 from gridwire import records as r
 from gridwire import topics
 from gridwire.topics import Topic
-from streams.driver import START_MS, Driver
-from streams.feeds import FEEDS
-from streams.flows import FLOWS
-from streams.flows.braze import engagement_insight
-from streams.tables import CUSTOMERS, PARTNERS, PRODUCTS
+from streams.driver import START_MS
+from tests.unit.streams.flows.histories import Sent, driven, happenings
 from tests.unit.streams.making import (
     MINUTE_MS,
     SKU,
-    customer,
     event,
-    line,
-    message,
-    order,
-    partner,
-    product,
-    thread,
-    transaction,
-    update,
 )
 
-Sent = tuple[Topic[Any], r.Record]
 COMMANDS: tuple[Topic[Any], ...] = (
     topics.BRAZE_COMMANDS,
     topics.BIGCOMMERCE_COMMANDS,
     topics.TRADING_GRID_COMMANDS,
 )
-INSIGHT = "braze.engagement-insight"
-
-
-def driven() -> Driver:
-    chosen = engagement_insight.Settings(group_size_min=2)
-    driver = Driver(*FEEDS, *FLOWS, settings={INSIGHT: chosen})
-    for number in (1, 2):
-        driver.row(PARTNERS, partner(f"pt_{number}", skus=(f"SKU-{number}",)))
-        stocked = product(f"SKU-{number}", available_to_sell=2, stock_at=START_MS - 1)
-        driver.row(PRODUCTS, stocked)
-        driver.row(CUSTOMERS, customer(f"customer-{number}"))
-    return driver
-
-
-@st.composite
-def happenings(draw: st.DrawFn, number: int) -> list[Sent]:
-    """What happens to one order, its sku, its customer and its thread, in order."""
-    found: list[Sent] = []
-    for step in range(draw(st.integers(1, 6))):
-        what = draw(st.sampled_from(["order", "message", "transaction", "thread", "update"]))
-        topic, record = MAKERS[what](draw, number, step)
-        stamped = msgspec.structs.replace(
-            record, event_id=f"{number}/{step}", occurred_at=START_MS + step * 1_000
-        )
-        found.append((topic, stamped))
-    return found
-
-
-def _order(draw: st.DrawFn, number: int, step: int) -> Sent:
-    one = order(
-        line(sku=f"SKU-{number}", quantity=draw(st.integers(1, 4))),
-        ref=f"bigcommerce:{number}",
-        version=draw(st.integers(1, 4)),
-        status_id=draw(st.sampled_from([2, 5, 6, 9, 11, 12])),
-        customer_ref=f"customer-{number}",
-    )
-    return topics.BIGCOMMERCE_ORDERS, one
-
-
-def _message(draw: st.DrawFn, number: int, step: int) -> Sent:
-    one = message(flagged=draw(st.booleans()), order_ref=f"bigcommerce:{number}")
-    return topics.BIGCOMMERCE_ORDER_MESSAGES, one
-
-
-def _transaction(draw: st.DrawFn, number: int, step: int) -> Sent:
-    one = transaction(declined=draw(st.booleans()), order_ref=f"bigcommerce:{number}")
-    return topics.BIGCOMMERCE_TRANSACTIONS, one
-
-
-def _thread(draw: st.DrawFn, number: int, step: int) -> Sent:
-    one = thread(
-        f"th_{number}",
-        status=draw(st.sampled_from(["open", "in_progress", "resolved", "awaiting_internal"])),
-        version=draw(st.integers(1, 6)),
-        related=(r.Related(type="order", id=f"bigcommerce:{number}"),),
-    )
-    return topics.TRADING_GRID_THREADS, one
-
-
-def _update(draw: st.DrawFn, number: int, step: int) -> Sent:
-    one = update(
-        draw(st.integers(1, 5)),
-        decision=draw(st.sampled_from(["accepted", "accepted", "proposed", "expired"])),
-        type=draw(st.sampled_from(["stock", "discontinuation", "lead_time"])),
-        quantity=draw(st.integers(0, 9)),
-        lead_time_days=draw(st.integers(1, 9)),
-        partner_id=f"pt_{number}",
-        sku=f"SKU-{number}",
-    )
-    return topics.TRADING_GRID_AVAILABILITY, one
-
-
-MAKERS = {
-    "order": _order,
-    "message": _message,
-    "transaction": _transaction,
-    "thread": _thread,
-    "update": _update,
-}
 
 
 def outcome(sent: Sequence[Sent], *, restarts: bool = False) -> dict[str, list[r.Record]]:
