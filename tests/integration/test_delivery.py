@@ -13,6 +13,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from gridwire import cli, topics
 from gridwire import kafka as clients
 from gridwire.records import BrazeCommand, Receipt
 from gridwire.settings import KafkaSettings
@@ -276,6 +277,36 @@ def test_what_the_platform_refuses_and_what_cannot_be_read_become_dead_letters(c
     assert check_complete_mixed == {"rejected": 3, "delivered": 5}
     reasons = Counter(headers["gridwire.reason"] for _, headers in case.letters())
     assert reasons == {b"refused": 3, b"unknown schema id": 1}
+
+
+def test_a_refused_command_that_is_replayed_is_carried_out_once_and_has_a_receipt_of_its_own(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = case.world.commands
+    monkeypatch.setitem(topics.BY_NAME, commands.name, commands)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", case.settings.bootstrap)
+    monkeypatch.setenv("SCHEMA_REGISTRY_URL", case.settings.registry_url)
+    monkeypatch.setenv("GRIDWIRE_GROUP_PREFIX", case.settings.group_prefix)
+    case.acme.set(statuses=[400], share=1.0)
+    case.write(3)
+    role = case.role()
+    with started(role):
+        case.settled()
+        case.acme.set()
+        words = ["dead-letters", "replay", "--source-topic", commands.name]
+        assert cli.main(words) == 0
+        until(lambda: len(case.receipts()) == 6, "the commands were tried again")
+        role.kill()
+        role.start()
+        role.wait_ready()
+        assert cli.main(words) == 0
+        case.write(1)
+        case.settled()
+    done = Counter(id_ for id_, _, _ in case.acme.taken())
+    assert done == dict.fromkeys((one.event_id for one in case.written), 1)
+    receipts = case.receipts()
+    assert Counter(one.outcome for one in receipts) == {"rejected": 3, "delivered": 4}
+    assert len({one.event_id for one in receipts}) == 7
 
 
 @pytest.mark.chaos
