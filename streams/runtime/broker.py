@@ -207,24 +207,6 @@ class Broker:
         """What is committed of each, as known here; None where nothing ever was."""
         return {tp: self._committed.get(tp) for tp in partitions}
 
-    def lags(self, committed: Mapping[TP, int], *, idle: bool) -> dict[TP, int]:
-        """Records behind the end per partition, from cached watermarks; only where both are known.
-
-        `idle`: all that was read is committed. Then the consumer's own position counts: it lies behind the
-        transaction marker that ends most partitions, which no record has and no committed offset passes.
-        """
-        reached = dict(committed)
-        if idle:
-            places = self._consumer.position(self._consumer.assignment())
-            reached |= {(p.topic, p.partition): p.offset for p in places if p.offset >= 0}
-        lags = {}
-        for (topic, partition), position in reached.items():
-            known = TopicPartition(topic, partition)
-            marks: Any = self._consumer.get_watermark_offsets(known, cached=True)
-            if marks is not None and marks[1] >= 0:
-                lags[topic, partition] = max(0, marks[1] - position)
-        return lags
-
     def close(self) -> None:
         """Leaves the group (a static member keeps its place until its session ends)."""
         self._consumer.close()

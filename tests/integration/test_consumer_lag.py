@@ -9,6 +9,9 @@ from gridwire import kafka as clients
 from gridwire.settings import KafkaSettings
 from sandbox.kafka import RunningBroker
 from streams.runtime.broker import Broker, Rebalanced
+from streams.runtime.lag import Lags
+from streams.runtime.observing import Ends
+from streams.runtime.progress import Progress
 from tests.waiting import until
 
 WRITTEN = 3
@@ -37,20 +40,32 @@ def test_a_transaction_marker_at_the_end_of_a_partition_is_no_lag(kafka: Running
     admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
     _written(settings, topic, WRITTEN)
     broker = Broker(settings, "lag", Rebalanced(_nothing, _nothing, _nothing))
+    ends, lags, progress, tp = Ends(settings), Lags(), Progress(), (topic, 0)
+    lags.assigned({tp: None}, 0.0, 0)
+    progress.assigned([tp])
     read: list[int] = []
 
-    def all_read() -> bool:
-        read.extend(m.offset() or 0 for m in broker.consume(100, 0.1) if m.error() is None)
-        return len(read) == WRITTEN
+    def lag() -> int:
+        lags.ended(ends.ask([tp]), ends.ask([tp], begins=True), 0.0, 0)
+        return lags.figures(0)[tp][0]
+
+    def at_end() -> bool:
+        for message in broker.consume(100, 0.1):
+            if message.error() is None:
+                read.append(message.offset() or 0)
+            else:
+                progress.end(tp, message.offset() or 0)
+        return bool(progress.ends())
 
     try:
         broker.subscribe([topic])
-        until(all_read, "all records are read")
-        committed = {(topic, 0): read[-1] + 1}
-        assert broker.lags(committed, idle=False) == {(topic, 0): 1}  # the marker
-        until(
-            lambda: not broker.consume(100, 0.1) and broker.lags({}, idle=True) == {(topic, 0): 0},
-            "nothing lags once everything is read and committed",
-        )
+        assert lag() == 2 * WRITTEN  # before anything is read nobody can tell records from markers
+        until(at_end, "the partition is read to its end")
+        assert len(read) == WRITTEN
+        lags.committed({tp: read[-1] + 1}, {}, 0.0)
+        assert lag() == 1  # the marker
+        lags.reached(progress.ends(), 0.0)
+        assert lag() == 0
     finally:
         broker.close()
+        ends.close()

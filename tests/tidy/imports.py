@@ -179,11 +179,27 @@ def _pure_standard_library(name: str) -> bool:
 
 
 # Faust's own sends, commits, tables and leader are not safe under exactly-once; our transport has its own.
-FAUST_STATE = frozenset(
-    {"Table", "GlobalTable", "SetTable", "SetGlobalTable", "is_leader", "on_leader"}
+FAUST_MODULES = ("streams.runtime.quiet", "streams.runtime.transport", "streams.runtime.worker")
+FAUST_MAY = frozenset(
+    {
+        "faust",
+        "faust.serializers.codecs",
+        "faust.transport.base",
+        "faust.transport.consumer.Consumer",
+        "faust.types.ConsumerMessage",
+        "faust.types.TP",
+    }
 )
-FAUST_ACTS = frozenset({"send", "send_soon", "commit", "maybe_send", "ask", "cast"})
-FAUST_OBJECTS = frozenset({"app", "topic", "channel", "agent", "event", "stream"})
+FAUST_APP = "App"  # all that is used of the package itself
+FAUST_NEVER = frozenset(  # of whatever object: nothing else here has such names
+    {
+        *("Table", "GlobalTable", "SetTable", "SetGlobalTable"),
+        *("is_leader", "on_leader", "send", "send_soon", "send_and_wait", "maybe_send", "cast"),
+        *("ask_nowait", "kvmap", "publish_message", "forward"),
+    }
+)
+FAUST_ACTS = frozenset({"commit", "ask", "timer", "crontab", "task", "tables"})
+FAUST_OBJECTS = frozenset({"app", "topic", "channel", "agent", "event", "stream", "super"})
 
 
 def unsafe_faust(source: Source) -> list[str]:
@@ -191,15 +207,42 @@ def unsafe_faust(source: Source) -> list[str]:
     if not within(source.module, ("streams",)):
         return []
     return [
-        source.at(node, f".{node.attr}: Faust's own is not exactly-once; return it from the round")
+        source.at(node, f"{what}: Faust's own is not exactly-once; return it from the round")
         for node in ast.walk(source.tree)
-        if isinstance(node, ast.Attribute)
-        and _last_name(node.value) in FAUST_OBJECTS
-        and node.attr in FAUST_STATE | FAUST_ACTS
+        if (what := _unsafe_name(node))
     ]
 
 
+def faust_beyond_the_transport(source: Source) -> list[str]:
+    """Imports of Faust elsewhere than in its two modules, or of more than they need."""
+    if not within(source.module, ("streams",)):
+        return []
+    return [
+        source.at(
+            node, f"imports {name}: only {', '.join(FAUST_MODULES)} know Faust, and few parts"
+        )
+        for node, name in imported(source)
+        if within(name, ("faust", "mode"))
+        and not (source.module in FAUST_MODULES and name in FAUST_MAY)
+    ]
+
+
+def _unsafe_name(node: ast.AST) -> str:
+    """What of Faust's is used at a node; "" where nothing is."""
+    if isinstance(node, ast.keyword) and node.arg == "on_leader":
+        return "on_leader="
+    if not isinstance(node, ast.Attribute):
+        return ""
+    of = _last_name(node.value)
+    beyond_app = of == "faust" and node.attr != FAUST_APP
+    if node.attr in FAUST_NEVER or beyond_app or (of in FAUST_OBJECTS and node.attr in FAUST_ACTS):
+        return f".{node.attr}"
+    return ""
+
+
 def _last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Call):
+        return _last_name(node.func)
     if isinstance(node, ast.Attribute):
         return node.attr.lstrip("_")
     return node.id if isinstance(node, ast.Name) else ""

@@ -12,6 +12,7 @@ RULES: tuple[Callable[[Source], list[str]], ...] = (
     imports.neighbours,
     imports.impure_flows,
     imports.unsafe_faust,
+    imports.faust_beyond_the_transport,
     shapes.long_functions,
     shapes.long_files,
     shapes.nameless_modules,
