@@ -137,8 +137,7 @@ class Worker:
             rounds, now_ms = context.rounds, self._clock.now_ms
             return (
                 all(context.positions.get(tp, 0) >= offset for tp, offset in sent.items())
-                and not rounds.pending.counts
-                and not rounds.pending.positions
+                and not any(of.counts or of.positions for of in (rounds.pending, rounds.sealed))
                 and self._is_at_work(context)
                 and all(_nothing_due(task, now_ms) for task in rounds.tasks.values())
             )
