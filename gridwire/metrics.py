@@ -254,11 +254,6 @@ PARKED_RECORDS = Gauge(
     "Records that wait for a row right now, on this worker.",
     ["flow", "leg"],
 )
-TIMERS_SCHEDULED = Gauge(
-    "gridwire_timers_scheduled",
-    "Durable timers on this worker; one that was set anew also counts until its old time has passed.",
-    ["flow", "leg"],
-)
 TIMERS_LATE = Gauge(
     "gridwire_timers_late_seconds",
     "How long the most overdue timer or deadline of this worker has been due by the wall clock; they wait for unread "
@@ -324,7 +319,9 @@ CLIENT_RENEWALS = Counter(
 )
 TABLE_ROWS = Gauge("gridwire_table_rows", "Rows of a table on this worker.", ["table"])
 TABLE_BYTES = Gauge(
-    "gridwire_table_bytes", "Keys and encoded rows of a table on this worker.", ["table"]
+    "gridwire_table_bytes",
+    "Keys and encoded rows of a table on this worker, estimated by some of its rows.",
+    ["table"],
 )
 TABLE_ROWS_EXPIRED = Counter(
     "gridwire_table_rows_expired_total",
@@ -357,7 +354,8 @@ COMMITS = Counter(
 )
 ABORTS = Counter(
     "gridwire_aborts_total",
-    "Transactions that were aborted, by cause: Kafka's own name of an error, registry, revoked, lost, stopped, flow.",
+    "Transactions that were aborted, by cause: Kafka's own name of an error, schema registry, revoked, lost, stopped, "
+    "or the class of what a round raised.",
     ["group", "reason"],
 )
 REBALANCES = Counter(

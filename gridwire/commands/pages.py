@@ -217,7 +217,8 @@ def metrics_page() -> str:
         "Every role serves `/metrics` on `GRIDWIRE_OPS_PORT`, beside `/livez` and `/readyz`. Units are base units.\n"
         f"A label of free text has at most {metrics.LABEL_VALUES_MAX} values, the others count as `{metrics.OTHER}`.\n"
         "Metrics of flows are counted once their transaction is committed. Per flow and leg the numbers add up:\n"
-        "in = processed + kept + filtered + dead + those parked right now.",
+        "in = processed + kept + filtered + dead + those parked right now (less those parked when the process\n"
+        "started). Latencies are counted by a few records of each batch, each for those around it.",
         *(f"## {section}\n\n{_metric_table(names)}" for section, names in _sections().items()),
     )
 

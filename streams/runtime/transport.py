@@ -297,8 +297,8 @@ class Consumer(QuietConsumer):
                 extra={"topic": poison[0], "partition": poison[1], "offset": poison[2]},
             )
             self.rounds.skip[poison] = "round aborted for it"
-        self.context.aborted(error)
-        await self._kafka(lambda: self._abort_now(str(error)))
+        why = self.context.aborted(error)
+        await self._kafka(lambda: self._abort_now(why))
         await self._kafka(self.broker.rewind)
         if isinstance(error, AbortedError) and error.uncertain:
             await self._kafka(self._begin_again)

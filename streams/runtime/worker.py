@@ -113,11 +113,13 @@ class Context:
         else:
             self.liveness.turned()
 
-    def aborted(self, error: Exception) -> None:
-        """A round was aborted, to be read again."""
+    def aborted(self, error: Exception) -> str:
+        """A round was aborted, to be read again. Returns why, in a few words."""
         self.liveness.aborted()
-        if isinstance(error, RegistryUnavailableError):
-            self.liveness.outage(REGISTRY)
+        if not isinstance(error, RegistryUnavailableError):
+            return str(error)
+        self.liveness.outage(REGISTRY)
+        return REGISTRY
 
     def committed(self, pending: Pending) -> None:
         """A transaction was committed. Raises FatalError where a leg is over its limit of dead letters."""
