@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from streams.engine.store import Store
 
 ID_BYTES = 16
+CHUNK_IDS_MAX = 20_000  # a row of the store must fit into a message
+NUMBER = re.compile("[0-9a-f]+")
 UUID_TEXT = re.compile("[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
@@ -37,9 +39,8 @@ class Seen:
         """From the store, as restored or as it is after an abort."""
         self._ids, self._round = set(), []
         prefix = f"{self._topic}|"
-        numbers = sorted(
-            int(key[len(prefix) :], 16) for key in self._store if key.startswith(prefix)
-        )
+        ours = [key[len(prefix) :] for key in self._store if key.startswith(prefix)]
+        numbers = sorted(int(name, 16) for name in ours if NUMBER.fullmatch(name))
         self._chunks = deque((n, self._store.get(self._key(n)) or b"") for n in numbers)
         self._next = numbers[-1] + 1 if numbers else 0
         for _, chunk in self._chunks:
@@ -70,10 +71,12 @@ class Seen:
         """Writes the round's ids into the store and forgets the oldest beyond the bound."""
         if not self._round:
             return
-        chunk, self._round = b"".join(self._round), []
-        self._store.put(self._key(self._next), chunk)
-        self._chunks.append((self._next, chunk))
-        self._next += 1
+        ids, self._round = self._round, []
+        for first in range(0, len(ids), CHUNK_IDS_MAX):
+            chunk = b"".join(ids[first : first + CHUNK_IDS_MAX])
+            self._store.put(self._key(self._next), chunk)
+            self._chunks.append((self._next, chunk))
+            self._next += 1
         while len(self._ids) > self._ids_max and len(self._chunks) > 1:
             number, oldest = self._chunks.popleft()
             self._store.put(self._key(number), None)

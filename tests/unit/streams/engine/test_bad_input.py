@@ -9,6 +9,7 @@ from gridwire import topics
 from streams.driver import Driver
 from streams.engine.message import LocalMessage, headers_of
 from streams.engine.parking import Parking
+from streams.engine.seen import CHUNK_IDS_MAX, Seen
 from streams.engine.settle import Limits, OutputError
 from streams.engine.store import Store
 from streams.flow import Effects, Fold, Keep, SetTimer, Wait, join, on
@@ -149,3 +150,34 @@ def test_a_parked_record_knows_why_it_does_not_fit() -> None:
     with pytest.raises(OutputError, match="too large to park"):
         parking.check("f/l", message, "r")
     parking.check("f/l", LocalMessage("t", 0, 1, b"key", b"value"), "r")
+
+
+def test_the_ids_of_a_large_round_are_kept_in_rows_that_fit_into_a_message() -> None:
+    store = Store("state.seen")
+    seen = Seen("t", store, 1_000_000)
+    for number in range(2 * CHUNK_IDS_MAX + 1):
+        assert seen.first_time(f"e-{number}")
+    seen.drain()
+    assert [len(row or b"") for row in map(store.get, store)] == [
+        16 * CHUNK_IDS_MAX,
+        16 * CHUNK_IDS_MAX,
+        16,
+    ]
+    again = Seen("t", store, 1_000_000)
+    again.rebuild()
+    assert not again.first_time("e-0")
+    assert not again.first_time(f"e-{2 * CHUNK_IDS_MAX}")
+    assert again.first_time("e-new")
+
+
+def test_rows_of_ids_that_nobody_wrote_cost_nothing() -> None:
+    store = Store("state.seen")
+    seen = Seen("t", store, 10)
+    seen.first_time("e-1")
+    seen.drain()
+    store.put("t|no number", b"?")
+    store.put("t|ff", b"too short")
+    again = Seen("t", store, 10)
+    again.rebuild()
+    assert not again.first_time("e-1")
+    assert again.first_time("e-2")
