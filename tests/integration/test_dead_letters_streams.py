@@ -178,6 +178,38 @@ def held(world: World, changelog: str) -> int:
     return len(world.topics.messages(changelog))
 
 
+@pytest.mark.chaos
+def test_a_worker_that_is_killed_while_letters_come_back_takes_each_once(
+    world: World, tmp_path: Path
+) -> None:
+    count, kills = 600, 3
+    refs = [f"bigcommerce:{n}" for n in range(1, count + 1)]
+    role = worker(world, tmp_path, GRIDWIRE_ROUND_RECORDS_MAX="20")
+    with running(role):
+        world.topics.write(topics.ORDER_THREADS, [case(ref) for ref in refs])
+        letters(world, count)
+        orders = [stamped(shop_order(ref, customer=ref)) for ref in refs]
+        world.topics.write(topics.BIGCOMMERCE_ORDERS, orders)
+        until(lambda: held(world, "table.orders") >= count, "the orders are there", SETTLE_S)
+        assert world.call("replay", "--flow", "feed.customer-cases")[0] == 0
+        for kill in range(1, kills + 1):
+            enough = count * kill // (2 * kills)
+            until(
+                lambda enough=enough: world.topics.count(topics.CUSTOMER_CASES.name) >= enough,  # type: ignore[misc]
+                f"{enough} are written",
+                SETTLE_S,
+            )
+            role.kill()
+            role.start()
+        found = read(world, topics.CUSTOMER_CASES, count)
+        role.wait_ready()
+    assert Counter(one.order_ref for one in found) == dict.fromkeys(refs, 1)
+    rows = world.rows("--topic", "streams", "--limit", str(10 * count))
+    assert Counter((row["flow"], row["reason"]) for row in rows) == {
+        ("feed.customer-cases/address", "no row of orders in time"): count
+    }
+
+
 # ---- the limit ---------------------------------------------------------------------------------------------------
 def test_a_topic_of_poison_stops_the_worker_which_says_what_to_do(
     world: World, tmp_path: Path
