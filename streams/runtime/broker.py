@@ -186,6 +186,7 @@ class Broker:
 
     def rewind(self) -> None:
         """Reads again from the committed offsets. Raises FatalError where the broker does not say them."""
+        self.writer.renew()
         for _ in range(SEEK_TRIES_MAX):
             try:
                 for p in self._consumer.committed(

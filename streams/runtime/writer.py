@@ -257,6 +257,16 @@ class Writer:
                 raise found from error
             self._give_up(f"abort failed ({found})")  # a new one aborts what this one left
 
+    def renew(self) -> None:
+        """Replaces a producer that was given up, which ends what it left open.
+
+        Until then nobody can read the offsets that its transaction holds. Raises FatalError.
+        """
+        try:
+            self._made()
+        except AbortedError as error:
+            log.warning("producer not replaced yet: %s", error)
+
     @property
     def queued(self) -> int:
         """Messages that wait to be sent or acknowledged."""
