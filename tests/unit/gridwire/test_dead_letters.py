@@ -68,7 +68,9 @@ def test_what_is_known_of_group_timer_and_the_letter_before_is_said() -> None:
 
 def test_a_command_that_was_a_letter_before_says_which_and_carries_no_older_orders() -> None:
     again = dict(Replay("dead-letter.sinks/0/9", "a.flow/leg", "fast", 2).headers())
-    message = Message(topic="command.braze", partition=0, offset=1, value=b"v", headers=list(again.items()))
+    message = Message(
+        topic="command.braze", partition=0, offset=1, value=b"v", headers=list(again.items())
+    )
     (letter,) = of_message(DEAD_LETTER_SINKS, WHY, message)
     headers = dict(letter.headers)
     assert len(headers) == len(letter.headers)
