@@ -149,7 +149,8 @@ class Broker:
         if self._renewed_at is not None and now - self._renewed_at < RENEW_S_MIN:
             raise FatalError(
                 f"the consumer cannot go on ({error.name()}): is another worker running with "
-                f"GRIDWIRE_SLOT={self.settings.slot}? Give every replica a slot of its own."
+                f"GRIDWIRE_SLOT={self.settings.slot}? Give every replica a slot of its own. If not, brokers "
+                f"restarted twice within {RENEW_S_MIN:.0f} s: restart the worker, nothing is lost."
             )
         metrics.CLIENT_RENEWALS.labels(self._group, "consumer").inc()
         log.warning("consumer renewed: %s", error.name())

@@ -125,7 +125,8 @@ class Writer:
         if cause.code() in FENCED:
             return FatalError(
                 f"the producer was fenced ({cause.name()}): is another worker running with "
-                f"GRIDWIRE_SLOT={self._settings.slot}? Give every replica a slot of its own."
+                f"GRIDWIRE_SLOT={self._settings.slot}? Give every replica a slot of its own. If not, this one was "
+                f"held up for more than {kafka.TRANSACTION_TIMEOUT_MS // 1000} s: restart it, nothing is lost."
             )
         found = refused(cause, f"{self._settings.group_prefix}.{self._group}")
         if found is not None:
