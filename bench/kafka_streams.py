@@ -25,6 +25,7 @@ PARTIALS = "stream.bench-partials"
 JVM_OPTIONS = (
     "-Xms1g",
     "-Xmx1g",
+    "-XX:+UseParallelGC",  # the fastest of G1, parallel and serial here
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
 )
 INSTALL = f"install a JDK {JAVA_RELEASE} or later, and Maven"

@@ -16,8 +16,8 @@ from streams.tables import CUSTOMERS
 TEXT = b"""# HELP gridwire_rebalances_total Rebalances.
 gridwire_rebalances_total{event="assigned",group="streams"} 1.0
 gridwire_restored_rows_total{table="table.customers"} 1e+06
-gridwire_restore_duration_seconds{table="table.customers"} 2.5
-gridwire_restore_duration_seconds{table="state.parked"} 9.5
+gridwire_restore_duration_seconds{table="all"} 2.5
+gridwire_restore_duration_seconds{table="state.parked"} 0.5
 """
 
 
@@ -49,6 +49,12 @@ def test_a_table_that_is_not_there_whole_is_not_restored(said: dict[str, float])
         restoring.restored_s(said, 1_000_001)
     with pytest.raises(RestoreError, match="0 entries"):
         restoring.restored_s({}, 1)
+
+
+def test_a_worker_that_does_not_say_how_long_it_took_has_no_figure(said: dict[str, float]) -> None:
+    silent = {name: n for name, n in said.items() if "duration" not in name}
+    with pytest.raises(RestoreError, match="does not say"):
+        restoring.restored_s(silent, 1_000_000)
 
 
 def test_an_empty_table_takes_no_time() -> None:

@@ -1,3 +1,4 @@
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.PriorityQueue;
@@ -14,7 +15,8 @@ final class Carts {
 
     private final KeyValueStore<String, byte[]> store;
     private final Consumer<Partial> emit;
-    private final PriorityQueue<Due> due = new PriorityQueue<>((a, b) -> Long.compare(a.atMs, b.atMs));
+    private final PriorityQueue<Due> due =
+            new PriorityQueue<>(Comparator.comparingLong(Due::atMs));
     private final Writer out = new Writer();
 
     private record Due(long atMs, String userId, String sku) {}
@@ -50,7 +52,8 @@ final class Carts {
         } else if (event.ordered() || event.quantity() <= 0) {
             settle(event, event.sku(), carts.computeIfAbsent(event.sku(), sku -> new Cart()));
         } else {
-            fill(event, carts.computeIfAbsent(event.sku(), sku -> new Cart()), partnerId, region, line);
+            Cart cart = carts.computeIfAbsent(event.sku(), sku -> new Cart());
+            fill(event, cart, partnerId, region, line);
         }
         store.put(event.userId(), encoded(carts));
     }
@@ -73,7 +76,8 @@ final class Carts {
 
     private void settle(Engagement event, String sku, Cart cart) {
         long at = event.occurredAt();
-        boolean inTime = cart.cartAt != NEVER && cart.cartAt <= at && at <= cart.cartAt + PATIENCE_MS;
+        boolean inTime =
+                cart.cartAt != NEVER && cart.cartAt <= at && at <= cart.cartAt + PATIENCE_MS;
         if (inTime && cart.abandoned) {
             emit.accept(partial(event.userId(), sku, cart, -1, event.producedAt()));
         }

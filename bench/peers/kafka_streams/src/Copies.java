@@ -4,14 +4,15 @@ import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.ProcessorSupplier;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.StoreBuilder;
 import org.apache.kafka.streams.state.Stores;
 
 /**
- * Full copies of partners (by sku) and products, as global stores. What a join needs of a row is kept decoded beside
- * the store, for a store's own get would decode it for every event.
+ * Full copies of partners (by sku) and products, as global stores. What a join needs of a row is
+ * kept decoded beside the store, for a store's own get would decode it for every event.
  */
 final class Copies {
     static final String PARTNERS = "partners";
@@ -70,7 +71,7 @@ final class Copies {
             Topology topology,
             String name,
             String topic,
-            org.apache.kafka.streams.processor.api.ProcessorSupplier<byte[], byte[], Void, Void> filling) {
+            ProcessorSupplier<byte[], byte[], Void, Void> filling) {
         StoreBuilder<KeyValueStore<byte[], byte[]>> store =
                 Stores.keyValueStoreBuilder(
                                 Stores.inMemoryKeyValueStore(name),

@@ -6,9 +6,9 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
-import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
+import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler;
 
-/** Kafka Streams as a peer: the join alone, or the whole engagement flow. Runs until it is told to end. */
+/** Kafka Streams as a peer: the join alone, or the whole engagement flow. Runs until told to end. */
 public final class Main {
     private static final Duration STOP = Duration.ofSeconds(10);
 
@@ -17,14 +17,17 @@ public final class Main {
     public static void main(String[] words) throws InterruptedException {
         Asked asked = new Asked(words);
         Topology topology =
-                asked.text("topology").equals("join") ? Join.topology(asked) : Whole.topology(asked);
+                asked.text("topology").equals("join")
+                        ? Join.topology(asked)
+                        : Whole.topology(asked);
         KafkaStreams streams = new KafkaStreams(topology, settings(asked));
         CountDownLatch ended = new CountDownLatch(1);
         streams.setUncaughtExceptionHandler(
                 error -> {
                     error.printStackTrace();
                     ended.countDown();
-                    return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
+                    return StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse
+                            .SHUTDOWN_CLIENT;
                 });
         Runtime.getRuntime().addShutdownHook(new Thread(() -> streams.close(STOP)));
         streams.start();
@@ -44,12 +47,20 @@ public final class Main {
         // Large enough that every key that changes goes to its changelog once per commit.
         values.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 256L << 20);
         values.put(StreamsConfig.BUFFERED_RECORDS_PER_PARTITION_CONFIG, 10_000);
-        values.put(StreamsConfig.consumerPrefix(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG), "earliest");
-        values.put(StreamsConfig.consumerPrefix(ConsumerConfig.MAX_POLL_RECORDS_CONFIG), 4_000);
-        values.put(StreamsConfig.producerPrefix(ProducerConfig.COMPRESSION_TYPE_CONFIG), "lz4");
-        values.put(StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG), 1 << 18);
-        values.put(StreamsConfig.producerPrefix(ProducerConfig.LINGER_MS_CONFIG), 5);
-        values.put(StreamsConfig.producerPrefix(ProducerConfig.ACKS_CONFIG), "all");
+        consumer(values, ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+        consumer(values, ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 4_000);
+        producer(values, ProducerConfig.COMPRESSION_TYPE_CONFIG, "lz4");
+        producer(values, ProducerConfig.BATCH_SIZE_CONFIG, 1 << 18);
+        producer(values, ProducerConfig.LINGER_MS_CONFIG, 5);
+        producer(values, ProducerConfig.ACKS_CONFIG, "all");
         return values;
+    }
+
+    private static void consumer(Properties values, String name, Object value) {
+        values.put(StreamsConfig.consumerPrefix(name), value);
+    }
+
+    private static void producer(Properties values, String name, Object value) {
+        values.put(StreamsConfig.producerPrefix(name), value);
     }
 }

@@ -1,4 +1,4 @@
-/** What one event, or one abandoned cart, adds to a window. `kind`: its name, or null for a cart. */
+/** What one event, or one abandoned cart, adds to a window. `kind`: null for a cart. */
 record Partial(
         String partnerId,
         String region,

@@ -75,7 +75,7 @@ final class Reader {
         }
     }
 
-    /** Items of an array of strings, block by block; a block with a negative count names its size, too. */
+    /** An array of strings, block by block; a block with a negative count names its size, too. */
     String[] readStrings() {
         String[] found = new String[0];
         for (long count = readLong(); count != 0; count = readLong()) {

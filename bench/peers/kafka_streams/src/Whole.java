@@ -11,8 +11,9 @@ import org.apache.kafka.streams.state.StoreBuilder;
 import org.apache.kafka.streams.state.Stores;
 
 /**
- * The whole engagement flow: events enriched; windows per partner, region and product, by way of a topic that is keyed
- * so; carts per user. Stores in memory with changelogs, cached: each key once per commit.
+ * The whole engagement flow: events enriched; windows per partner, region and product, by way of a
+ * topic that is keyed so; carts per user. Stores in memory with changelogs, cached: each key once
+ * per commit.
  */
 final class Whole {
     private static final long CLOCK_SKEW_MS = 600_000;

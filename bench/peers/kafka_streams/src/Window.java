@@ -20,7 +20,7 @@ final class Window {
     private final Map<String, Long> revenueMinor = new TreeMap<>();
     private long units;
     private long abandonedCarts;
-    private long[] users = new long[0]; // as many as it takes to tell that the group is large enough
+    private long[] users = new long[0]; // as many as tell that the group is large enough
 
     private Window(String partnerId, String region, String sku, long start) {
         this.partnerId = partnerId;

@@ -1,4 +1,5 @@
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.PriorityQueue;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.processor.PunctuationType;
@@ -9,8 +10,8 @@ import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
- * Tumbling windows per partner, region and product: written when their time is over, again when something late is added
- * within the grace, and dropped after it.
+ * Tumbling windows per partner, region and product: written when their time is over, again when
+ * something late is added within the grace, and dropped after it.
  */
 final class Windows implements Processor<byte[], byte[], byte[], byte[]> {
     static final String STORE = "windows";
@@ -20,7 +21,8 @@ final class Windows implements Processor<byte[], byte[], byte[], byte[]> {
 
     private final int schemaId;
     private final Writer out = new Writer();
-    private final PriorityQueue<Due> due = new PriorityQueue<>((a, b) -> Long.compare(a.atMs, b.atMs));
+    private final PriorityQueue<Due> due =
+            new PriorityQueue<>(Comparator.comparingLong(Due::atMs));
     private KeyValueStore<String, byte[]> store;
     private ProcessorContext<byte[], byte[]> context;
 
