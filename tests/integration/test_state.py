@@ -236,6 +236,33 @@ def test_a_clean_restart_on_disk_reads_only_what_came_after_and_a_kill_everythin
     assert len(rebuilt) == settings.partitions
 
 
+def test_partitions_on_disk_that_go_and_come_back_have_what_another_worker_wrote_meanwhile(
+    world: World, tmp_path: Path
+) -> None:
+    settings, all_topics = world
+    rng = random.Random(5)
+    (tmp_path / "other").mkdir()
+    first = streams_role(settings, tmp_path, **on_disk(tmp_path))
+    other = streams_role(settings, tmp_path / "other", **on_disk(tmp_path), GRIDWIRE_SLOT="1")
+    inputs = some_orders(rng, 1_000, version=1)
+    all_topics.write(topics.BIGCOMMERCE_ORDERS, inputs)
+    with running(first):
+        equals(first, expected(inputs))
+        with running(other):
+            inputs += some_orders(rng, 1_000, version=5_000)
+            all_topics.write(topics.BIGCOMMERCE_ORDERS, inputs[1_000:])
+
+            def answered_by_both() -> bool:
+                wanted = expected(inputs)
+                both = held(first, list(wanted)) | held(other, list(wanted))
+                return both == wanted and len(held(other, list(wanted))) > 0
+
+            until(answered_by_both, "both workers hold their share", DEADLINE_S)
+        equals(first, expected(inputs))
+    reasons = [line.get("reason") for line in restored(tmp_path, 1)]
+    assert reasons.count("no clean stop") == settings.partitions, "only at its first start"
+
+
 def test_a_changelog_that_was_created_anew_is_not_mixed_with_what_is_on_disk(
     world: World, tmp_path: Path
 ) -> None:
