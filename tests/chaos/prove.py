@@ -30,6 +30,7 @@ SEEDS_DEFAULT, SEEDS_MAX = 5, 10_000
 SEED_S_MAX = 420.0  # one seed of one proof, from the start of its Kafka to its end
 STOP_S_MAX = 20.0
 SAID_LINES_MAX = 40
+TELLING = ("E ", "  ", "proof ", "not settled", "the worker ended", "FAILED", "ERROR", "tests/")
 UNKNOWN = "outcome_unknown"  # a property that tests record
 AGAIN = "python -m tests.chaos.prove --proof {proof!r} --seed {seed}"
 
@@ -92,9 +93,15 @@ def run_seed(proof: Proof, seed: int) -> Run:
         status = _bounded(command, log)
         run = _judged(report, status)
         if run.fault:
-            print("\n".join(log.read_text(errors="replace").splitlines()[-SAID_LINES_MAX:]))
+            print("\n".join(_telling(log.read_text(errors="replace").splitlines())))
             print(f"again: {AGAIN.format(proof=proof.name, seed=seed)}", flush=True)
         return run
+
+
+def _telling(lines: Sequence[str]) -> list[str]:
+    """What failed and what the proof said; not what clients say of a broker that is away."""
+    kept = [line for line in lines if line.startswith(TELLING)]
+    return kept[-SAID_LINES_MAX:]
 
 
 def _bounded(command: list[str], log: Path) -> int | None:
