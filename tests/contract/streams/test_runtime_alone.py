@@ -3,12 +3,14 @@
 import random
 
 import pytest
+from prometheus_client import REGISTRY
 
 from tests.contract.streams import flows as f
 from tests.contract.streams import wide as w
 from tests.contract.streams.by_runtime import Runtime, RuntimeWorld
 from tests.contract.streams.world import Raw, of
 from tests.unit.streams.engine.flows import event, partner, shop_order
+from tests.waiting import until
 
 pytestmark = pytest.mark.kafka
 
@@ -53,6 +55,28 @@ def test_an_output_that_the_broker_refuses_costs_its_record_alone(
     assert sorted(one.user_id for one in found) == sorted(users[:13] + users[14:])
     (letter,) = alone.dead()
     assert (letter.key, letter.reason) == (users[13].encode(), "round aborted for it")
+
+
+def test_a_timers_output_that_the_broker_refuses_holds_the_worker_up_until_the_topic_is_mended(
+    alone: RuntimeWorld, runtime: Runtime
+) -> None:
+    """No record is at fault, so none is given up, and nothing is lost."""
+    a, b = alone.name("a"), alone.name("b")
+    name = random.Random(31).randbytes(60_000).hex()
+    alone.send(f.FOLD_IN, event(a, "set", campaign_id=name), event(b, "set"))
+
+    def aborts() -> float:
+        found = [one for family in REGISTRY.collect() for one in family.samples]
+        return sum(one.value for one in found if one.name == "gridwire_aborts_total")
+
+    before = aborts()
+    with runtime.limited(f.FOLD_OUT.name, 20_000):
+        runtime.clock.now_ms += f.MINUTE_MS
+        until(lambda: aborts() >= before + 5, "rounds are aborted again and again")
+        assert alone.out(f.FOLD_OUT) == []
+    runtime.settle()
+    assert sorted(one.user_id for one in alone.out(f.FOLD_OUT)) == [a, b]
+    assert alone.dead() == []
 
 
 def test_another_group_of_workers_keeps_tables_of_its_own_and_writes_no_shared_stream(
