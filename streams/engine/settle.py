@@ -43,7 +43,7 @@ class Limits:
     go_live_ms: int = 0
     parked_max: int = 10_000
     parked_per_key_max: int = 100
-    timer_ahead_ms_max: int = 3 * 366 * DAY_MS
+    timer_ahead_ms_max: int = 20 * 366 * DAY_MS
 
 
 class Out(msgspec.Struct, frozen=True, gc=False):

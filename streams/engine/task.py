@@ -156,16 +156,21 @@ class Task:
         self._waiting.release(now_ms)
 
     # -- time -------------------------------------------------------------------------------------------
-    def tick(self, now_ms: int) -> None:
-        """Fires timers that are due and expires records that waited too long, at most so many at once."""
+    def tick(self, now_ms: int, wall_ms: int | None = None) -> None:
+        """Fires timers that are due and expires records that waited too long, at most so many at once.
+
+        `now_ms`: the partition's time. `wall_ms`: the clock by which records are processed, also those that waited;
+        the same unless given.
+        """
+        wall_ms = now_ms if wall_ms is None else wall_ms
         for label, timers in self.state.timers.items():
             for (due, key, name), held in timers.due(now_ms, TIMERS_PER_TICK_MAX):
                 fired = Fired(name, key, due, now_ms, held.state)
                 self._runner.fire(self._legs[label], fired, held)
         for table, count in self.state.expire(now_ms).items():
             self.outbox.counts.add("", table, "expired", count=count)
-        self._waiting.expire(now_ms)
-        self._waiting.release(now_ms)
+        self._waiting.expire(now_ms, wall_ms)
+        self._waiting.release(wall_ms)
 
     def next_due_ms(self) -> int | None:
         """When `tick` has something to do next (0: at once); None where nothing is planned."""

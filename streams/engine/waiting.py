@@ -144,11 +144,11 @@ class Waiting:
         outbox.counts.add(flow, leg, "dead", "its leg is gone")
         outbox.dead.append(Dead(head.message(), flow, leg, "its leg is gone", "KeyError"))
 
-    def expire(self, now_ms: int) -> None:
-        """Records whose deadline has passed are dead; those behind them are tried."""
+    def expire(self, now_ms: int, wall_ms: int) -> None:
+        """Records whose deadline has passed by `now_ms` are dead; those behind them are tried, at `wall_ms`."""
         for lane in self._parking.expired(now_ms):
             self._expire(lane)
-            self._retry(lane, now_ms)
+            self._retry(lane, wall_ms)
 
     def _expire(self, lane: Lane) -> None:
         head = self._parking.head(lane)

@@ -173,9 +173,8 @@ class Rounds:
             metrics.TABLE_ROWS_UNREADABLE.labels(update.table, error.reason).inc()
             return
         if changed:
-            for partition, task in self.tasks.items():
-                now_ms = self.progress.time_ms(partition, wall_ms)
-                task.row_arrived(update.table, update.key, now_ms)
+            for task in self.tasks.values():
+                task.row_arrived(update.table, update.key, wall_ms)
 
     def handle(self, batch: Batch) -> None:
         """Runs all legs over one batch: called by an agent. Never raises; a failure stands in the batch."""
@@ -218,7 +217,7 @@ class Rounds:
             due = task.next_due_ms()
             now_ms = self.progress.time_ms(partition, wall_ms)
             if due is not None and due <= now_ms:
-                task.tick(now_ms)
+                task.tick(now_ms, wall_ms)
 
     # -- out --------------------------------------------------------------------------------------------
     def drain(self) -> tuple[list[Write], list[Single]]:

@@ -147,10 +147,10 @@ class Consumer(QuietConsumer):
         reader.start()
         self.context.liveness.advanced("reading reference tables")
         while not (reader.ready or self.context.stopping):
-            if self.rounds.refresh(0):
+            if self.rounds.refresh(self.rounds.wall_ms()):
                 self.context.liveness.advanced("reading reference tables")
             await asyncio.sleep(IDLE_POLL_S)
-        while self.rounds.refresh(0):
+        while self.rounds.refresh(self.rounds.wall_ms()):
             pass  # what is queued up: bounded by the queue
 
     async def _turn(self) -> None:

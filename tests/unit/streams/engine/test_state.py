@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -267,7 +268,8 @@ class World:
             entry = waiting(f"bigcommerce:{key}")
             record = r.OrderThread(order_ref=entry.order_ref, thread=entry.thread, **header)
             return topics.ORDER_THREADS, record  # type: ignore[return-value]
-        return topics.BIGCOMMERCE_ORDERS, shop_order(f"bigcommerce:{key}", number + 1)  # type: ignore[return-value]
+        order = msgspec.structs.replace(shop_order(f"bigcommerce:{key}", number + 1), **header)
+        return topics.BIGCOMMERCE_ORDERS, order  # type: ignore[return-value]
 
     def commit(self) -> None:
         drained = self.task.drain()
@@ -363,3 +365,23 @@ def play_beside(calm: World, rough: World, steps: list[Step], rng: random.Random
         if rng.random() < 0.3:
             rough.task.abort()  # only what was done beside it
             ahead = 0
+
+
+def test_what_waited_is_processed_by_the_wall_clock_before_the_partition_has_a_time() -> None:
+    """A partition that was just assigned has read nothing: its time is 0, and so would be that of its outputs."""
+    world = World()
+    world.round([(1, ("thread", 0))])
+    world.commit()
+    row = msgspec.structs.replace(order("bigcommerce:0"), event_id="o", occurred_at=1)
+    world.changelog["table.orders", row.order_ref] = world.codec.of(ORDERS.changelog).encode(row)
+    world.restart()
+    assert (world.task.parked, world.task.next_due_ms()) == (1, 0)
+    wall_ms = 1_767_225_600_000
+    world.task.tick(0, wall_ms)
+    assert world.task.parked == 0
+    outbox, _ = world.task.drain()
+    written = [(out.topic, raw) for out in outbox.outs for _, raw in out.messages()]
+    assert written
+    for topic, raw in written:
+        record = world.codec.of(topics.BY_NAME[topic]).decode(raw)
+        assert record.produced_at == wall_ms
