@@ -110,9 +110,9 @@ def mixed_load(made: World, asked: argparse.Namespace, found: Measured) -> None:
 
 def restores(made: World, asked: argparse.Namespace, found: Measured) -> None:
     """A compacted changelog, and one in which every row stands three times."""
-    for updates in report.RESTORE:
-        found.restores.append(restoring.measure(made, asked.rows, updates))
-        print(found.restores[-1], flush=True)
+    for restored in restoring.measure(made, asked.rows, report.RESTORE):
+        found.restores.append(restored)
+        print(restored, flush=True)
 
 
 def grows(made: World, asked: argparse.Namespace, found: Measured) -> None:

@@ -22,7 +22,6 @@ WORKERS = (1, 2)
 # Few users and products, so that the smallest table, too, holds all that is looked up: the work stays the same.
 CROWD = Crowd(users=ROWS[0], products=ROWS[0])
 MB = 1_000_000
-REFERENCES = (topics.TRADING_GRID_PARTNERS.name, topics.PRODUCTS.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +70,19 @@ def measure(world: World, events: int, rows: Sequence[int] = ROWS) -> Iterator[P
         for count in rows:
             yield _point(plain, Case("table-rows", count, "known", fill=_customers(count)))
         for count in rows:
-            _refill_references(plain, count)
-            yield _point(plain, Case("reference-rows", count, "columns"))
-    _refill_references(world, workload.PARTNERS)
+            _refill_partners(plain, count)
+            yield _point(plain, Case("reference-rows", count, "enrich"))
+    _refill_partners(world, workload.PARTNERS)
 
 
 def _customers(count: int) -> Callable[[World], None]:
     return lambda world: restoring.write_rows(world, count, 1)
 
 
-def _refill_references(world: World, count: int) -> None:
-    world.fresh(*REFERENCES)
-    workload.load_tables(world.settings, world.codec, count)
+def _refill_partners(world: World, count: int) -> None:
+    topic = topics.TRADING_GRID_PARTNERS
+    world.fresh(topic.name)
+    workload.load_records(world.settings, world.codec, topic, workload.partners(count))
 
 
 @contextmanager

@@ -16,10 +16,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # OffsetSpec:
     OffsetSpec,
 )
 
+MEASURABLE = Path("/proc/self/stat").exists()  # Linux: CPU times and memory of processes
 SAMPLE_S = 0.025
 QUIET_S = 1.5  # all expected outputs are there and none has come for so long: the run is over
 ANSWER_S = 10.0
 READY_S_MAX = 30.0
+ASK_TRIES_MAX = 20
+AT_ONCE = "all outputs came within one look: measure with more --events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +50,21 @@ class Span:
     def seconds(self) -> float:
         """Raises ValueError where all came at once."""
         if self.last.at_s <= self.first.at_s:
-            raise ValueError("all outputs came within one look: measure with more --events")
+            raise ValueError(AT_ONCE)
         return self.last.at_s - self.first.at_s
 
     def rate(self, expected: int) -> float:
         """Events a second. What the first look saw was made before it, so it does not count."""
-        return (expected - self.first.outputs) / self.seconds
+        return self._events(expected) / self.seconds
 
     def cpu_per_100k(self, expected: int) -> float:
         """CPU seconds per 100,000 events, over the same span."""
-        events = expected - self.first.outputs
-        return (self.last.cpu_s - self.first.cpu_s) * 100_000 / events
+        return (self.last.cpu_s - self.first.cpu_s) * 100_000 / self._events(expected)
+
+    def _events(self, expected: int) -> int:
+        if self.first.outputs >= expected:
+            raise ValueError(AT_ONCE)
+        return expected - self.first.outputs
 
     def others(self, cpus: int) -> float:
         """Share of the machine that processes took which have no part in this: 0 to 1."""
@@ -70,7 +77,11 @@ class UnfinishedError(Exception):
 
 
 class StableEnds:
-    """The last stable offsets of some topics, which exist. Raises KafkaException where Kafka does not say them."""
+    """The last stable offsets of some topics, which exist.
+
+    Raises KafkaException where Kafka does not say them: for READY_S_MAX at first, since a topic that was made a moment
+    ago has no leader yet; ASK_TRIES_MAX times in a row later.
+    """
 
     def __init__(self, bootstrap: str, topics: Sequence[str], partitions: int) -> None:
         self._client = AdminClient({"bootstrap.servers": bootstrap})
@@ -81,6 +92,16 @@ class StableEnds:
 
     def __call__(self) -> tuple[int, int]:
         """(of the first topic, of all topics): sums over partitions; control records of transactions included."""
+        for left in reversed(range(ASK_TRIES_MAX)):
+            try:
+                return self._asked_once()
+            except KafkaException:
+                if left == 0:
+                    raise
+                time.sleep(SAMPLE_S)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _asked_once(self) -> tuple[int, int]:
         answers = self._client.list_offsets(
             self._asked,
             isolation_level=IsolationLevel.READ_COMMITTED,
@@ -91,11 +112,10 @@ class StableEnds:
         return main, sum(ends.values())
 
     def _wait_for_leaders(self) -> None:
-        """A topic that was made a moment ago has none yet."""
         deadline = time.monotonic() + READY_S_MAX
         while True:
             try:
-                self()
+                self._asked_once()
             except KafkaException:
                 if time.monotonic() > deadline:
                     raise

@@ -8,7 +8,7 @@ empty table. Every output must carry what its row says, and the group must have 
 import http.client
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -108,18 +108,20 @@ def probes(world: World, rows: int) -> list[Encoded]:
     return list(workload.as_encoded(world.codec, topics.BRAZE_ENGAGEMENT, at_home))
 
 
-def measure(world: World, rows: int, updates: int) -> Growth:
-    """Rows written `updates` times, restored. Raises RestoreError."""
+def measure(world: World, rows: int, updates: Iterable[int]) -> Iterator[Growth]:
+    """Rows written so many times, restored; one after the other. Raises RestoreError."""
     work = probes(world, rows)
     world.fresh(READS)
     workload.load(world.settings, READS, work)
-    world.dirty.discard(READS)
     probing = replace(world, load=work)
-    empty = _start(probing, 0, 1)
-    full = _start(probing, rows, updates)
-    world.dirty.add(READS)
-    grown = (full.peak_bytes - empty.peak_bytes) / MB
-    return Growth(rows, updates, full.seconds, full.start_s, grown)
+    try:
+        empty = _start(probing, 0, 1)
+        for count in updates:
+            full = _start(probing, rows, count)
+            grown = (full.peak_bytes - empty.peak_bytes) / MB
+            yield Growth(rows, count, full.seconds, full.start_s, grown)
+    finally:
+        world.dirty.add(READS)
 
 
 def _subject(port: int) -> Subject:

@@ -3,11 +3,13 @@
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -80,7 +82,7 @@ class World:
         unwanted = own | (set(there) & {*self.dirty, *more})
         if unwanted:
             for future in admin.delete_topics(sorted(unwanted)).values():
-                future.result(ADMIN_TIMEOUT_S)
+                _deleted(future)
         _until_gone(self.settings, unwanted)
         self.dirty.clear()
         kafka.create_topics(self.settings, list(changelogs))
@@ -114,6 +116,15 @@ def _share_topic(share: int) -> str:
     return f"source.bench.engagement-{share}"
 
 
+def _deleted(future: Future[None]) -> None:
+    """Waits for a deletion; one that somebody was quicker with is as good."""
+    try:
+        future.result(ADMIN_TIMEOUT_S)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise
+
+
 def _until_gone(settings: KafkaSettings, names: set[str]) -> None:
     deadline = time.monotonic() + GONE_S_MAX
     while left := names & set(kafka.partition_counts(settings)):
@@ -132,11 +143,14 @@ def world(events: int) -> Iterator[World]:
         tempfile.TemporaryDirectory(prefix="gridwire-bench-") as name,
         local_kafka.start(allow=OURS) as broker,
         local_registry.start(Path(name) / "registry") as registry,
+        ExitStack() as closing,
     ):
         settings = KafkaSettings(
             bootstrap=broker.broker.bootstrap, registry_url=registry.url, group_prefix="bench"
         )
-        codec = Codec(Registry(registry.url))
+        asking = Registry(registry.url)
+        closing.callback(asking.close)
+        codec = Codec(asking)
         base_ms = workload.quiet_start_ms(time.time_ns() // 1_000_000)
         load = workload.encoded(codec, events, base_ms)
         made = World(settings, str(broker.broker), broker.pid, Path(name), codec, base_ms, load)

@@ -108,6 +108,10 @@ def test_all_at_once_is_no_rate() -> None:
     sample = Sample(1.0, 10, 10, 0.1)
     with pytest.raises(ValueError, match="--events"):
         _ = Span(sample, sample).rate(10)
+    later = Sample(2.0, 10, 12, 0.2)  # what follows from them came later
+    for figure in (Span(sample, later).rate, Span(sample, later).cpu_per_100k):
+        with pytest.raises(ValueError, match="--events"):
+            figure(10)
 
 
 @LINUX

@@ -8,7 +8,7 @@ import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler;
 
-/** Kafka Streams as a peer: the join alone, or the whole engagement flow. Runs until told to end. */
+/** Kafka Streams as a peer: the join alone, or the whole engagement flow. Ends when it is told to. */
 public final class Main {
     private static final Duration STOP = Duration.ofSeconds(10);
 
