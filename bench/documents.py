@@ -8,6 +8,7 @@ import msgspec
 
 from bench import figures, plot
 from bench.figures import Result
+from bench.report import ALONE
 from sandbox.child import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "performance.md"
@@ -16,6 +17,10 @@ OF_RESTORE = ("start", "memory")
 BEGIN, END = (
     "<!-- figures: written by `make bench ARGS=--write-docs` -->",
     "<!-- end of figures -->",
+)
+NOT_ALONE = (
+    "**The machine was not quiet**: values are too low, latencies too high, and a ratio bears company only where it "
+    "was the same for both."
 )
 PANELS = {
     "partitions": "partitions",
@@ -68,8 +73,10 @@ def section(results: Sequence[Result], under: Conditions) -> str:
     head = (
         f"{under.date}, {under.cores} cores (other processes took up to {under.others:.0%}), "
         f"{under.broker} on the same cores, Python {under.python}, {under.events:,} events, "
-        f"{under.runs} interleaved runs, {under.seconds / 60:.0f} minutes in all."
+        f"{under.runs} interleaved run{'s' if under.runs > 1 else ''}, {under.seconds / 60:.0f} minutes in all."
     )
+    if under.others > ALONE:
+        head += f"\n\n{NOT_ALONE}"
     by_name = {one.name: one for one in results}
     tables = [
         head,

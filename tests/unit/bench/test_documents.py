@@ -72,6 +72,13 @@ def test_conditions_are_said() -> None:
     assert "600,000 events, 5 interleaved runs, 21 minutes" in text
 
 
+def test_company_on_the_machine_is_said_on_the_page() -> None:
+    busy = msgspec.structs.replace(UNDER, others=0.4, runs=1)
+    assert "not quiet" in documents.section(RESULTS, busy)
+    assert "1 interleaved run," in documents.section(RESULTS, busy)
+    assert "not quiet" not in documents.section(RESULTS, UNDER)
+
+
 def test_parts_that_were_not_measured_have_no_table() -> None:
     text = documents.section(RESULTS[:3], UNDER)
     assert "Latency" not in text
