@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 SEEK_TRIES_MAX = 50
 SEEK_PAUSE_S = 0.1
+REWIND_TRIES_MAX = 5
 RENEW_S_MIN = 60.0
 UNKNOWN = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001
 
@@ -46,7 +47,7 @@ class Rebalanced:
 
 
 class Broker:
-    """Consume, produce, commit, abort: the one place for each."""
+    """Group membership, reading, committing and going back. What is written goes by `writer`."""
 
     def __init__(self, settings: KafkaSettings, group: str, on: Rebalanced) -> None:
         self.settings = settings
@@ -57,6 +58,7 @@ class Broker:
         self._topics: list[str] = []
         self._owned: set[TP] = set()
         self._committed: dict[TP, int] = {}
+        self._rebalances = 0
         self._renewed_at: float | None = None
         self.writer = Writer(settings, self._slot, group)
         self._consumer = self._make_consumer()
@@ -76,8 +78,8 @@ class Broker:
         self._metadata = consumer.consumer_group_metadata()
         self._owned.update((p.topic, p.partition) for p in partitions)
         # Stable offsets, before state is restored: a predecessor's open transaction has ended by then.
-        known = kafka.patiently(lambda: consumer.committed(partitions, timeout=COMMIT_TIMEOUT_S))
-        self._committed = {(p.topic, p.partition): p.offset for p in known if p.offset >= 0}
+        self._committed = kafka.patiently(lambda: _committed(consumer, partitions))
+        self._rebalances += 1
         self._on.assigned([(p.topic, p.partition) for p in partitions])
         # Nothing assigned rather than paused: a consumer that resumes takes up to a second to fetch again.
         consumer.assign([] if self._on.held() else partitions)
@@ -91,10 +93,12 @@ class Broker:
         self._consumer.assign([TopicPartition(topic, p) for topic, p in sorted(self._owned)])
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._rebalances += 1
+        self._on.revoked([(p.topic, p.partition) for p in partitions])  # commits what is finished
         self._owned.difference_update((p.topic, p.partition) for p in partitions)
-        self._on.revoked([(p.topic, p.partition) for p in partitions])
 
     def _lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._rebalances += 1
         self._owned.difference_update((p.topic, p.partition) for p in partitions)
         self._on.lost([(p.topic, p.partition) for p in partitions])
 
@@ -104,15 +108,24 @@ class Broker:
 
         Raises FatalError.
         """
+        rebalances = self._rebalances
         first = self._consumer.poll(timeout_s)
         if first is None:
             return []
         messages = [first, *(self._consumer.consume(at_most - 1, 0) if at_most > 1 else ())]
+        if self._rebalances != rebalances:
+            return self._not_these()
         for message in messages:
             error = message.error()
             if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 -- that is its public name
                 self._consumer_error(error, message.topic())
         return messages
+
+    def _not_these(self) -> list[Message]:
+        """What was read around a rebalance may be of partitions that went, or come once more for those that stayed."""
+        if self._owned and not self._on.held():
+            self.resume()
+        return []
 
     def _consumer_error(self, error: KafkaError, topic: str | None) -> None:
         found = refused(error, f"{self.settings.group_prefix}.{self._group}")
@@ -186,23 +199,22 @@ class Broker:
         return {tp: self._committed.get(tp, 0)}
 
     def rewind(self) -> None:
-        """Reads again from the committed offsets. Raises FatalError where the broker does not say them."""
+        """Reads again from the committed offsets. Raises AbortedError where the broker does not say them: try again."""
         self.writer.renew()
-        for _ in range(SEEK_TRIES_MAX):
+        for _ in range(REWIND_TRIES_MAX):
             try:
-                for p in self._consumer.committed(
-                    self._consumer.assignment(), timeout=COMMIT_TIMEOUT_S
-                ):
-                    offset = p.offset if p.offset >= 0 else OFFSET_BEGINNING
+                # Of all that is owned: after a commit of unknown outcome what was known here may be too old.
+                owned = [TopicPartition(topic, p) for topic, p in sorted(self._owned)]
+                self._committed = _committed(self._consumer, owned)
+                for p in self._consumer.assignment():
+                    offset = self._committed.get((p.topic, p.partition), OFFSET_BEGINNING)
                     self._consumer.seek(TopicPartition(p.topic, p.partition, offset))
             except KafkaException as error:
                 log.warning("going back: %s", error.args[0].name())
                 time.sleep(SEEK_PAUSE_S)
             else:
                 return
-        raise FatalError(
-            "the committed offsets cannot be read: restart the worker, it will read again"
-        )
+        raise AbortedError("the committed offsets cannot be read")
 
     # -- the rest ---------------------------------------------------------------------------------------
     def committed(self, partitions: Sequence[TP]) -> dict[TP, int | None]:
@@ -213,3 +225,17 @@ class Broker:
         """Leaves the group (a static member keeps its place until its session ends)."""
         self._consumer.close()
         self.writer.close()
+
+
+def _committed(consumer: Consumer, partitions: list[TopicPartition]) -> dict[TP, int]:
+    """Stable offsets; nothing for partitions where none was ever committed.
+
+    Raises KafkaException, also where one partition alone has no answer: taking that for none would read all again.
+    """
+    found: dict[TP, int] = {}
+    for p in consumer.committed(partitions, timeout=COMMIT_TIMEOUT_S) if partitions else ():
+        if p.error is not None:
+            raise KafkaException(p.error)
+        if p.offset >= 0:
+            found[p.topic, p.partition] = p.offset
+    return found

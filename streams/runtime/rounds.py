@@ -54,6 +54,7 @@ class Batch:
     messages: list[Message]
     done: Callable[["Batch"], None]
     error: Exception | None = None
+    abandoned: bool = False  # its round was given up
 
 
 @dataclass(slots=True)
@@ -179,7 +180,8 @@ class Rounds:
     def handle(self, batch: Batch) -> None:
         """Runs all legs over one batch: called by an agent. Never raises; a failure stands in the batch."""
         try:
-            self._handle(batch)
+            if not batch.abandoned:
+                self._handle(batch)
         except Exception as error:  # noqa: BLE001 -- no exception leaves an agent: the round is aborted for it
             batch.error = error
         batch.done(batch)

@@ -1,5 +1,7 @@
 """How many records a round takes: as many as it can work off in time, fewer where one of them is suspected."""
 
+from collections.abc import Mapping
+
 from streams.runtime.rounds import Batch
 
 ABORTS_AT_ONE_PLACE_MAX = 3
@@ -55,11 +57,17 @@ class Suspect:
         self.limit = max(1, min(self.limit, total) // 2)
         return None
 
-    def committed(self) -> None:
-        """A narrowed round got through: the next may be as large, until all is well again."""
+    def committed(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """A narrowed round got through: the next may be larger, until all is well again.
+
+        A place stays suspected until it is passed: other partitions commit in between.
+        """
+        self._place = {
+            tp: offset for tp, offset in self._place.items() if positions.get(tp, 0) <= offset
+        }
         if self.limit < self._full:
             self.limit = min(self._full, self.limit * 2)
-        if self.limit == self._full:
+        if self.limit == self._full and not self._place:
             self._reset()
 
     def _reset(self) -> None:

@@ -38,6 +38,7 @@ QUIET_COMMIT_S = (
 ROUND_S_MAX = 60.0
 CALLBACK_S_MAX = 60.0
 ABORT_PAUSE_S = 0.2
+AGAIN = (AbortedError, RegistryUnavailableError)  # the round is read again
 OBSERVE_EVERY_S = 1.0
 STOP_S_MAX = 15.0
 
@@ -147,11 +148,20 @@ class Consumer(QuietConsumer):
         reader.start()
         self.context.liveness.advanced("reading reference tables")
         while not (reader.ready or self.context.stopping):
-            if self.rounds.refresh(self.rounds.wall_ms()):
+            if self._refreshed():
                 self.context.liveness.advanced("reading reference tables")
             await asyncio.sleep(IDLE_POLL_S)
-        while self.rounds.refresh(self.rounds.wall_ms()):
+        while self._refreshed():
             pass  # what is queued up: bounded by the queue
+
+    def _refreshed(self) -> bool:
+        """Whether reference rows came. While the registry does not answer they wait in their queue."""
+        try:
+            return self.rounds.refresh(self.rounds.wall_ms()) > 0
+        except RegistryUnavailableError as error:
+            log.warning("reference tables wait: %s", error)
+            self.context.aborted(error)
+            return False
 
     async def _turn(self) -> None:
         """One round, and a commit where one is due: under load beside the round, which then is the next one's."""
@@ -168,7 +178,7 @@ class Consumer(QuietConsumer):
             await self._round(batches, self._begin_commit() if beside else None)
             if self._commit_due(quiet=not batches) and (self._alone() or not batches):
                 await self._kafka(self._commit_now)
-        except (AbortedError, RegistryUnavailableError) as error:
+        except AGAIN as error:
             await self._go_back(error)
         if batches:
             metrics.ROUND_DURATION.labels(self.context.group).observe(time.monotonic() - started)
@@ -185,19 +195,31 @@ class Consumer(QuietConsumer):
     async def _round(self, batches: list[Batch], committing: "asyncio.Future[None] | None") -> None:
         """Agents, timers, then one place that produces, once the transaction before is out. Raises AbortedError."""
         started = time.monotonic()
+        failed: Exception | None = None
         try:
             await self._work(batches)
-            outputs, singles = self.rounds.drain()
-            records = sum(len(batch.messages) for batch in batches)
-            self.pace.took(records, time.monotonic() - started)
-        finally:
-            if committing is not None:
-                await committing
-                self._committed()
+        except Exception as error:  # noqa: BLE001 -- raised below, after the commit that goes on beside it
+            failed = error
+        self.pace.took(sum(len(b.messages) for b in batches), time.monotonic() - started)
+        if committing is not None:
+            await self._settled(committing, failed)
+        if failed is not None:
+            raise failed
+        outputs, singles = self.rounds.drain()
         if outputs or singles:
             await self._kafka(lambda: self.broker.writer.produce(outputs, singles))
         if (batches or outputs or singles) and self._open_since is None:
             self._open_since = time.monotonic()
+
+    async def _settled(self, committing: "asyncio.Future[None]", failed: Exception | None) -> None:
+        """The commit's own failure comes first, for what follows depends on it; unless the process has to end."""
+        try:
+            await committing
+        except AbortedError as error:
+            if failed is not None and not isinstance(failed, AGAIN):
+                raise failed from error
+            raise
+        self._committed()
 
     async def _work(self, batches: list[Batch]) -> None:
         wall_ms = self.rounds.wall_ms()
@@ -212,7 +234,14 @@ class Consumer(QuietConsumer):
         self._answered = asyncio.get_running_loop().create_future()
         for batch in batches:
             await self.callback(self._faust_message(batch))
-        await asyncio.wait_for(self._answered, ROUND_S_MAX)
+        try:
+            await asyncio.wait_for(self._answered, ROUND_S_MAX)
+        except TimeoutError as error:
+            for batch in batches:
+                batch.abandoned = (
+                    True  # an agent that comes to it later must not touch state any more
+                )
+            raise AbortedError(f"the round was not done in {ROUND_S_MAX:.0f} s") from error
         self._acked.clear()  # Faust's own ledger, which nothing here reads
         self._acked_index.clear()
         failed = next((batch.error for batch in batches if batch.error), None)
@@ -231,7 +260,9 @@ class Consumer(QuietConsumer):
         rest: Any = ((), None, batch, None, 0, 0, tp)
         return ConsumerMessage(*meta, *rest, generation_id=generation)  # type: ignore[misc]
 
-    def _batch_done(self, _batch: Batch) -> None:
+    def _batch_done(self, batch: Batch) -> None:
+        if batch.abandoned:
+            return
         self._waiting -= 1
         if self._waiting == 0 and not self._answered.done():
             self._answered.set_result(None)
@@ -274,7 +305,7 @@ class Consumer(QuietConsumer):
 
     def _committed(self) -> None:
         self._sealed = []
-        self.suspect.committed()
+        self.suspect.committed(self.rounds.sealed.positions)
         pending = self.rounds.committed()
         account(pending, self.context.group, self.rounds.plan.topics, self.context.flows_by_topic)
         self.context.committed(pending)
@@ -299,10 +330,21 @@ class Consumer(QuietConsumer):
             self.rounds.skip[poison] = "round aborted for it"
         why = self.context.aborted(error)
         await self._kafka(lambda: self._abort_now(why))
-        await self._kafka(self.broker.rewind)
+        while not await self._rewound():
+            if self.context.stopping:
+                return
         if isinstance(error, AbortedError) and error.uncertain:
             await self._kafka(self._begin_again)
         await asyncio.sleep(ABORT_PAUSE_S)
+
+    async def _rewound(self) -> bool:
+        try:
+            await self._kafka(self.broker.rewind)
+        except AbortedError as error:
+            log.warning("going back again: %s", error)
+            self.context.aborted(error)
+            return False
+        return True
 
     def _begin_again(self) -> None:
         """The last commit may have taken place: then the changelogs, and not the tasks, have what it held."""
@@ -326,8 +368,8 @@ class Consumer(QuietConsumer):
                 bool(done) and not self._loop_task.cancelled() and not self._loop_task.exception()
             )
             self._loop_task.cancel()
-        self.rounds.reader.stop()
         try:
+            await asyncio.to_thread(self.rounds.reader.stop)
             await self._kafka(self._commit_now if clean else lambda: self._abort_now("stopped"))
         except AbortedError as error:
             log.warning("last commit failed, the next start reads again: %s", error)

@@ -111,7 +111,7 @@ def find(poison: int, first: int, count: int, full: int) -> tuple[tuple[str, int
                 return found, aborts
         else:
             position += size
-            suspect.committed()
+            suspect.committed({TP: position})
     return None, aborts
 
 
@@ -205,6 +205,22 @@ def test_the_same_place_is_known_again_however_far_each_try_gets() -> None:
     assert suspect.limit == 64
     assert suspect.aborted([batch(0, 3), batch(3, 3)]) is None
     assert suspect.limit == 3
+
+
+def test_a_place_stays_suspected_while_other_partitions_commit() -> None:
+    suspect = Suspect(64)
+    for offset in (1, 2, 3):
+        assert suspect.aborted([batch(7, 10), other(offset, 10)]) is None
+        suspect.committed({("other", 0): offset + 10})
+    assert suspect.limit < 64
+    suspect.committed({TP: 17})
+    suspect.committed({TP: 57})
+    assert suspect.limit == 64
+
+
+def other(first: int, count: int) -> Batch:
+    messages: Any = [_Message(first + n) for n in range(count)]
+    return Batch("other", 0, messages, lambda _batch: None)
 
 
 def test_rounds_that_take_too_long_get_fewer_records() -> None:
