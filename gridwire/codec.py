@@ -7,7 +7,8 @@ Subjects follow TopicNameStrategy. Timestamps stay `int` (milliseconds). A messa
 import io
 import json
 import struct
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 import fastavro
@@ -20,10 +21,12 @@ from gridwire.records import SCHEMAS, Record
 from gridwire.topics import Topic
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 MAGIC = 0
 HEADER = struct.Struct(">bI")
 REFUSED_IDS_MAX = 1_000  # ids that cannot be used are remembered, so that poison costs one look-up
-REGISTRY_TIMEOUT_S = 10
+REGISTRY_TIMEOUT_S = 3.0  # a call blocks whoever encodes or decodes, also an event loop
+AWAY_S = 5.0  # after a call without an answer, for so long the next ones fail at once
 REFUSED = frozenset({400, 401, 403, 409, 422})  # asking again would not help
 NO_SUCH_ID = frozenset({400, 404, 422})  # registries differ in what they say to an id beyond theirs
 
@@ -68,10 +71,18 @@ def plain_schema(node: Any) -> Any:
 
 
 class Registry:
-    """Schema ids by subject and schemas by id, cached; Confluent's own client does the talking."""
+    """Schema ids by subject and schemas by id, cached; Confluent's own client does the talking, once per call.
 
-    def __init__(self, url: str) -> None:
-        self._client = SchemaRegistryClient({"url": url, "timeout": REGISTRY_TIMEOUT_S})
+    Nothing is tried again here: whoever asks has a way to wait. A registry that does not answer is asked again after
+    AWAY_S; until then every call fails at once, so that many of them cost one time-out.
+    """
+
+    _away_until = 0.0
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        asked = {"url": url, "timeout": REGISTRY_TIMEOUT_S, "max.retries": 0}
+        self._client = SchemaRegistryClient(asked)
+        self._clock = clock
         self._schemas: dict[int, Any] = {}
         self._refused: dict[int, str] = {}  # and why
         self._ids: dict[str, int] = {}
@@ -85,16 +96,14 @@ class Registry:
         (not compatible, not valid, not allowed), RegistryUnavailableError where nobody answers.
         """
         try:
-            found = self._client.register_schema(subject, Schema(schema, "AVRO"))
+            found = self._asked(
+                lambda: self._client.register_schema(subject, Schema(schema, "AVRO"))
+            )
         except SchemaRegistryError as error:
             if error.http_status_code in REFUSED:
                 raise
             raise RegistryUnavailableError(
                 f"schema registry answered {error.http_status_code}"
-            ) from error
-        except Exception as error:  # the client lets its HTTP library's errors through
-            raise RegistryUnavailableError(
-                f"schema registry does not answer ({type(error).__name__})"
             ) from error
         self._ids[subject] = found
         return found
@@ -119,14 +128,26 @@ class Registry:
 
     def _text(self, schema_id: int) -> str | None:
         try:
-            return self._client.get_schema(schema_id).schema_str
+            return self._asked(lambda: self._client.get_schema(schema_id).schema_str)
         except SchemaRegistryError as error:
             if error.http_status_code not in NO_SUCH_ID:
                 raise RegistryUnavailableError(
                     f"schema registry answered {error.http_status_code}"
                 ) from error
             raise CodecError("unknown schema id", str(schema_id)) from error
+
+    def _asked(self, call: Callable[[], T]) -> T:
+        """Raises SchemaRegistryError where the registry answers with an error, RegistryUnavailableError."""
+        if self._clock() < self._away_until:
+            raise RegistryUnavailableError(
+                f"schema registry did not answer; it is asked again every {AWAY_S:.0f} s"
+            )
+        try:
+            return call()
+        except SchemaRegistryError:
+            raise
         except Exception as error:  # the client lets its HTTP library's errors through
+            self._away_until = self._clock() + AWAY_S
             raise RegistryUnavailableError(
                 f"schema registry does not answer ({type(error).__name__})"
             ) from error
