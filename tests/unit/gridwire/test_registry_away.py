@@ -21,7 +21,7 @@ class Silent:
 
     def connections(self) -> int:
         """How many were made since the last look."""
-        self.socket.setblocking(False)  # noqa: FBT003 -- positional only
+        self.socket.setblocking(False)
         count = 0
         while True:
             try:
