@@ -1,7 +1,7 @@
 """Every metric that any role exposes: the one catalogue. Names are the field's own, units are base units.
 
 Labels are bounded: platforms, routes, operations, flows, topics and partitions come from the configuration; free
-text (a reason, an event type a platform invented) goes through `bounded` first. No label ever holds personal data.
+text (a reason, an event type a platform invented) goes through a `Bounded` first. No label ever holds personal data.
 """
 
 import threading
@@ -331,6 +331,11 @@ TABLE_ROWS_EXPIRED = Counter(
 TABLE_ROWS_UNREADABLE = Counter(
     "gridwire_table_rows_unreadable_total",
     "Times that a row of a table, or a state of a fold, could not be decoded.",
+    ["table", "reason"],
+)
+REFERENCE_READ_ERRORS = Counter(
+    "gridwire_reference_read_errors_total",
+    "Errors of the client that reads full copies of reference tables, by Kafka's own name.",
     ["table", "reason"],
 )
 RESTORE_PROGRESS = Gauge(

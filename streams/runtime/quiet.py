@@ -52,7 +52,7 @@ class QuietConsumer(FaustConsumer):
         return {}
 
     async def create_topic(self, *_args: Any, **_kwargs: Any) -> None:
-        """Topics are created by `gridwire topics apply`."""
+        """Topics are created by `gridwire topics --apply`."""
 
     def _new_topicpartition(self, topic: str, partition: int) -> TP:
         return TP(topic, partition)
@@ -81,7 +81,7 @@ class QuietProducer(base.Producer):
     key_partition = _refuse
 
     async def create_topic(self, *_args: Any, **_kwargs: Any) -> None:
-        """Topics are created by `gridwire topics apply`."""
+        """Topics are created by `gridwire topics --apply`."""
 
     async def flush(self) -> None:
         """There is nothing to flush."""

@@ -1,18 +1,21 @@
 """Keeps full copies of reference tables up to date: own consumer, own thread, a ready gate.
 
-What it reads waits in a bounded queue until the worker takes it between two rounds.
+What it reads waits in a bounded queue until the worker takes it between two rounds. A copy must not stand still
+unseen: what Kafka refuses for good ends the reader, and with it the worker; all else is counted and told.
 """
 
 import logging
 import queue
 import threading
+import time
 from dataclasses import dataclass
 
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from gridwire import kafka
+from gridwire import kafka, metrics
 from gridwire.settings import KafkaSettings
 from streams.engine.plan import Plan
+from streams.runtime.fatal import FatalError, refused
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +23,17 @@ QUEUE_MAX = 50_000
 BATCH_MAX = 5_000
 POLL_S = 0.2
 STOP_S_MAX = 10.0
+TELL_EVERY_S = 10.0  # errors of the client; all of them are counted
+LOOK_S_MAX = 5.0
+LOOKS_MAX = 10  # brokers that have just started may not know a topic yet
+LOOK_PAUSE_S = 1.0
+UNKNOWN = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 -- librdkafka's own codes begin so
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +55,9 @@ class ReferenceReader:
         self._stop = threading.Event()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="references", daemon=True)
-        self.error: Exception | None = None
+        self._read: dict[str, set[int]] = {}  # partitions by topic
+        self._told_at: float | None = None
+        self.error: FatalError | None = None  # why nothing is read any more; the text names the fix
 
     def start(self) -> None:
         self._thread.start()
@@ -72,11 +88,17 @@ class ReferenceReader:
     def _run(self) -> None:
         try:
             self._follow()
-        except (
-            Exception
-        ) as error:  # the worker asks for it and ends: a table that stands still must not go unseen
-            log.exception("reading reference tables failed")
+        except FatalError as error:  # the worker asks for it, and ends
             self.error = error
+        except Exception as error:
+            log.exception("reading reference tables failed")
+            why = (
+                error.args[0].name() if isinstance(error, KafkaException) else type(error).__name__
+            )
+            self.error = FatalError(
+                f"reference tables cannot be read ({why}): start the worker again, nothing is lost; "
+                "the log has the error"
+            )
 
     def _follow(self) -> None:
         if not self._tables:
@@ -90,19 +112,55 @@ class ReferenceReader:
                 self._settings, name, list(range(counts.get(name, 1)))
             ).items()
         }
+        for topic, partition in ends:
+            self._read.setdefault(topic, set()).add(partition)
         reader = kafka.reader(self._settings)
         assigned = [TopicPartition(name, p, 0) for name, p in ends]
         reader.assign(assigned)
         while not self._stop.is_set():
             for message in reader.consume(BATCH_MAX, POLL_S):
-                if message.error() is None:
+                error = message.error()
+                if error is None:
                     self._take(message)
+                else:
+                    self._trouble(reader, error, message.topic() or "")
             if not self.ready and all(
                 p.offset >= ends[p.topic, p.partition] or ends[p.topic, p.partition] == 0
                 for p in reader.position(assigned)
             ):
                 self._ready.set()
         reader.close()
+
+    def _trouble(self, reader: Consumer, error: KafkaError, topic: str) -> None:
+        """Raises FatalError where patience does not help."""
+        table = self._tables.get(topic, "-")
+        metrics.REFERENCE_READ_ERRORS.labels(table, error.name()).inc()
+        now = time.monotonic()
+        if self._told_at is None or now - self._told_at >= TELL_EVERY_S:
+            self._told_at = now
+            log.warning("reading reference tables: %s", error.name(), extra={"table": table})
+        found = refused(error, f"{self._settings.group_prefix}.reader")
+        if found is not None:
+            raise FatalError(f"reference table {table}, topic {topic or '-'}: {found}")
+        if error.code() in UNKNOWN and topic and self._gone(reader, topic):
+            raise FatalError(
+                f"reference table {table}: topic {topic} does not exist any more, or has lost partitions: create it "
+                "(`gridwire topics --apply`) and have its rows written again, or restore it"
+            )
+
+    def _gone(self, reader: Consumer, topic: str) -> bool:
+        """Whether the brokers agree for a while that the topic, or a partition of it, is not there."""
+        for _ in range(LOOKS_MAX):
+            try:
+                found = reader.list_topics(topic, timeout=LOOK_S_MAX).topics[topic]
+            except KafkaException:
+                return False  # no answer is another matter
+            known = found.error is None or found.error.code() not in UNKNOWN
+            if known and self._read[topic] <= found.partitions.keys():
+                return False
+            if self._stop.wait(LOOK_PAUSE_S):
+                return False
+        return True
 
     def _take(self, message: Message) -> None:
         table = self._tables[message.topic() or ""]

@@ -25,7 +25,6 @@ from streams.engine.task import Task
 from streams.runtime import latency
 from streams.runtime.broker import TP
 from streams.runtime.disk import Disk
-from streams.runtime.fatal import FatalError
 from streams.runtime.letters import letters_of
 from streams.runtime.progress import Progress, told_ms, wall_clock_ms
 from streams.runtime.references import ReferenceReader, Update
@@ -153,9 +152,7 @@ class Rounds:
         Raises FatalError where nobody reads them any more, RegistryUnavailableError (nothing is lost by it).
         """
         if self.reader.error is not None:
-            raise FatalError(
-                f"reference tables cannot be read ({type(self.reader.error).__name__})"
-            )
+            raise self.reader.error
         if not self._updates:
             self._updates.extend(self.reader.take(REFERENCE_UPDATES_MAX))
         count = len(self._updates)
