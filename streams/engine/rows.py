@@ -1,6 +1,7 @@
-"""Where the committed rows of a partition live: in memory here, on disk in `streams.runtime.disk`.
+"""Where the committed rows of a partition live: in memory here, on disk in `streams.runtime.disk_home`.
 
-Both hold the same thing: encoded rows by key, per store, and nothing that is not committed.
+Both hold the same thing: encoded rows by key, per store, and nothing that is not committed. They have an owner, the
+round loop: in one thread at a time, whichever it is (see ARCHITECTURE.md, "Threads"). Others only look.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,10 +24,17 @@ class Rows(Protocol):
 
     decoded_max: int  # how many rows may be kept decoded beside it
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Others may ask as well, once the state is restored; beside a commit they are told the number before it."""
 
     def get(self, key: str) -> bytes | None:
-        """The row, or None. The one method that other threads may call, too."""
+        """The row, or None."""
+
+    def peek(self, key: str) -> bytes | None:
+        """The same for others than the owner, at any time: also beside a commit, or when it is closed just then.
+
+        A StateError of theirs says nothing about the state.
+        """
 
     def write(self, changes: Mapping[str, bytes | None]) -> None:
         """Takes rows over; None deletes."""
@@ -72,6 +80,8 @@ class MemoryRows:
 
     def get(self, key: str) -> bytes | None:
         return self._rows.get(key)
+
+    peek = get
 
     def write(self, changes: Mapping[str, bytes | None]) -> None:
         rows = self._rows

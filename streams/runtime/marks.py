@@ -16,7 +16,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from gridwire import kafka
 from gridwire.settings import KafkaSettings
-from streams.runtime.disk import FORMAT, Marker, Place, now_ms
+from streams.runtime.clean_stop import FORMAT, Marker, Place, now_ms
 
 log = logging.getLogger(__name__)
 

@@ -1,13 +1,13 @@
 """Read-only questions about tables and private states, on the worker's ops port.
 
 `GET /tables` lists them, `GET /tables/NAME/KEY` shows a row. Only what is committed is seen: an answer reads where the
-committed rows live, never what a round has open. Endpoints run in the worker's event loop, and rows may be read while
-the Kafka thread commits: each answer is of one moment per row.
+committed rows live, never what a round has open. Endpoints run in the worker's event loop, and may run while the Kafka
+thread takes a commit over, restores, or closes a partition: so they only use what others than the owner may
+(`Rows.peek`, `len`), and each answer is of one moment per row.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -29,21 +29,11 @@ RETRY_AFTER_S = 2
 Answer = tuple[int, Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A worker of the group that holds a partition. `slot`: its stable name in the group; `host`: where it runs."""
-
-    slot: str
-    host: str
-
-
-Locate = Callable[[int], Awaitable[Member | None]]
-
-
 class Queries:
-    """What this worker holds. `locate`: which member of the group holds a partition; None where nobody says.
+    """What this worker holds. `personal`: show personal data, too.
 
-    `personal`: show personal data, too.
+    Which worker holds a partition that is not here is not said: the brokers would have to be asked, and an answer
+    must not depend on them. `gridwire table` asks all workers.
     """
 
     def __init__(
@@ -54,14 +44,12 @@ class Queries:
         *,
         partitions: int,
         copies_ready: Callable[[], bool],
-        locate: Locate,
         personal: bool,
     ) -> None:
         self._tasks = tasks
         self._references = references
         self._partitions = partitions
         self._copies_ready = copies_ready
-        self._locate = locate
         self._personal = personal
         self._tables = {table.name: table_store(table) for table in plan.partitioned}
         self._folds = {
@@ -78,7 +66,7 @@ class Queries:
 
         async def one(request: Request) -> Response:
             name, key = request.path_params["name"], request.path_params["key"]
-            return _response(*await self.row(name, key))
+            return _response(*self.row(name, key))
 
         return [Route("/tables", listed), Route("/tables/{name}/{key:path}", one)]
 
@@ -106,13 +94,13 @@ class Queries:
             "restoring": self._tasks.restoring or not self._copies_ready(),
         }
 
-    async def row(self, name: str, key: str) -> Answer:
+    def row(self, name: str, key: str) -> Answer:
         """(status, body): 200 with the row; 404 with where it should be; 503 while it is being restored."""
         try:
             if name in self._references.by_name:
                 return self._copied(name, key)
             if name in self._tables:
-                return await self._table_row(name, key)
+                return self._table_row(name, key)
             if name in self._folds:
                 return self._state(name, key)
         except CodecError as error:
@@ -132,12 +120,12 @@ class Queries:
             return 404, {"error": "no such row"}
         return 200, {"table": name, "row": shown_row(row, personal=self._personal)}
 
-    async def _table_row(self, name: str, key: str) -> Answer:
+    def _table_row(self, name: str, key: str) -> Answer:
         partition = partition_of(key.encode(), self._partitions)
         task = self._tasks.ready.get(partition)
         if task is None:
-            return await self._elsewhere(partition)
-        raw = task.state.stores[self._tables[name]].rows.get(key)
+            return self._elsewhere(partition)
+        raw = task.state.stores[self._tables[name]].rows.peek(key)
         if raw is None:
             return 404, {"error": "no such row", "partition": partition, "held_here": True}
         row = task.state.tables[name].codec.decode(raw)
@@ -147,7 +135,7 @@ class Queries:
     def _state(self, store: str, key: str) -> Answer:
         """A state's key need not be its topic's: every partition here is looked at."""
         for partition, task in list(self._tasks.ready.items()):
-            raw = task.state.stores[store].rows.get(key)
+            raw = task.state.stores[store].rows.peek(key)
             if raw is not None:
                 return 200, {"table": store, "partition": partition} | self._held(task, store, raw)
         if self._tasks.restoring:
@@ -159,16 +147,14 @@ class Queries:
         held = task.state.folds[self._folds[store]].decode(raw)
         return dict(shown_state(held, personal=self._personal))
 
-    async def _elsewhere(self, partition: int) -> Answer:
+    def _elsewhere(self, partition: int) -> Answer:
         if self._tasks.restoring:
             return 503, {"error": self._tasks.told(), "partition": partition}
-        member = await self._locate(partition)
         return 404, {
-            "error": "the row's partition is held by another worker",
+            "error": "the row's partition is held by another worker: `gridwire table` asks all of them",
             "partition": partition,
             "held_here": False,
             "partitions": list(self._tasks.partitions()),
-            "worker": {"slot": member.slot, "host": member.host} if member else None,
         }
 
 

@@ -15,7 +15,9 @@ from gridwire import kafka, metrics
 from gridwire.settings import KafkaSettings
 from streams.engine.rows import Home, MemoryHome
 from streams.engine.task import Task
-from streams.runtime.disk import Disk, DiskHome, Place, now_ms
+from streams.runtime.clean_stop import Place, now_ms
+from streams.runtime.disk import Disk
+from streams.runtime.disk_home import DiskHome
 from streams.runtime.marks import MARKER_MS_MAX, Marks, distrusted
 from streams.runtime.restore import Changelog, Entries, Restore, RestoreError
 
@@ -104,7 +106,8 @@ class Tasks:
 
     def told(self) -> str:
         """How far the restore is, for people."""
-        shares = self._restore.shares.values() if self._restore else ()
+        restore = self._restore  # asked in the event loop, while the Kafka thread may end it
+        shares = restore.shares.values() if restore else ()
         total, left = sum(share.total for share in shares), sum(share.left for share in shares)
         done = f", {100 * (1 - left / total):.0f}% read" if total else ""
         return f"state of {len(self._coming)} partitions is being restored{done}"

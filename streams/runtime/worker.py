@@ -28,7 +28,6 @@ from streams.runtime.disk import disk_of
 from streams.runtime.gauges import Gauges
 from streams.runtime.lag import Lags
 from streams.runtime.liveness import Liveness
-from streams.runtime.members import Members
 from streams.runtime.observing import KAFKA, Ends, Observer
 from streams.runtime.queries import Queries
 from streams.runtime.rounds import DEFAULT_GROUP, Pending, Rounds, changelog
@@ -67,7 +66,6 @@ class Context:
             self.rounds.references,
             partitions=settings.partitions,
             copies_ready=lambda: self.rounds.reader.ready,
-            locate=Members(settings, self.group).holding,
             personal=streams.queries_show_personal,
         )
         self.flows_by_topic = {

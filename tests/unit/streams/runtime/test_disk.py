@@ -8,8 +8,11 @@ import pytest
 
 from gridwire.settings import KafkaSettings, SettingsError
 from streams.engine.rows import StateError
-from streams.runtime.disk import FORMAT, MARKER, Disk, DiskHome, Marker, Place, disk_of, now_ms
+from streams.runtime.clean_stop import FORMAT, MARKER, Marker, Place, now_ms
+from streams.runtime.disk import Disk, disk_of
+from streams.runtime.disk_home import DiskHome
 from streams.runtime.marks import MARKER_MS_MAX, distrusted
+from streams.runtime.disk_rows import DiskRows
 from streams.runtime.settings import StreamsSettings
 
 CACHE_BYTES = 1 << 20
@@ -253,3 +256,76 @@ def test_files_that_do_not_even_open_are_discarded(tmp_path: Path) -> None:
     home = opened(tmp_path)
     assert (home.marker, len(home.rows(TOPIC))) == (None, 0)
     home.close(None)
+
+
+# ---- those who only look --------------------------------------------------------------------------------------------
+def test_beside_a_commit_the_number_of_rows_is_known_without_looking_through_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = opened(tmp_path)
+    rows = home.rows(TOPIC)
+    rows.write({"a": b"1", "b": b"2"})
+    told: list[int] = []
+    kept: list[int | None] = []
+    write = home.write
+
+    def noted(of: DiskRows, name: str, value: Any) -> None:
+        object.__setattr__(of, name, value)
+        kept.append(of._count)
+
+    def no_walk(*_: Any) -> Any:
+        raise AssertionError("a scan of the whole store, in the event loop")
+
+    def watched(*given: Any) -> None:
+        told.append(len(rows))
+        write(*given)
+        told.append(len(rows))
+
+    monkeypatch.setattr(home, "write", watched)
+    monkeypatch.setattr(home, "range", no_walk)
+    monkeypatch.setattr(DiskRows, "__setattr__", noted)
+    rows.write({"a": None, "c": b"3", "d": b"4", "never": None})
+    assert (told, kept) == ([2, 2], [3]), "there is always a number to tell"
+    assert len(rows) == 3
+    monkeypatch.undo()
+    rows.recount()
+    assert len(rows) == 3, "the number that was kept is the one that is there"
+    home.close(None)
+
+
+def test_a_query_that_meets_a_closed_partition_costs_no_marker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = opened(tmp_path)
+    rows = home.rows(TOPIC)
+    rows.write({"k": b"v"})
+    assert rows.peek("k") == b"v"
+    close = home._db.close
+    failed: list[StateError] = []
+
+    def closed_and_asked() -> None:
+        """A query comes between the database's end and the marker."""
+        close()
+        with pytest.raises(StateError) as raised:
+            rows.peek("k")
+        failed.append(raised.value)
+
+    closing: Any = _Closing(home._db, closed_and_asked)
+    monkeypatch.setattr(home, "_db", closing)
+    home.close(marker())
+    assert len(failed) == 1
+    again = opened(tmp_path)
+    assert again.marker is not None, "nothing has to be read again"
+    assert again.rows(TOPIC).get("k") == b"v"
+    again.close(None)
+
+
+class _Closing:
+    """A database with another way to close."""
+
+    def __init__(self, database: Any, close: Any) -> None:
+        self._database = database
+        self.close = close
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)

@@ -10,7 +10,8 @@ from confluent_kafka import TopicPartition
 from gridwire.settings import KafkaSettings
 from streams.engine.rows import Home
 from streams.engine.task import Task
-from streams.runtime.disk import MARKER, Disk, Place
+from streams.runtime.clean_stop import MARKER, Place
+from streams.runtime.disk import Disk
 from streams.runtime.marks import ASK_EVERY_S, Marks
 from streams.runtime.tasks import Tasks
 

@@ -18,7 +18,9 @@ from streams.engine.settle import Limits
 from streams.engine.store import FoldStore, Held, Store, encode_held
 from streams.engine.task import Task
 from streams.engine.timers import Timers
-from streams.runtime.disk import FORMAT, Disk, DiskHome, Marker, now_ms
+from streams.runtime.clean_stop import FORMAT, Marker, now_ms
+from streams.runtime.disk import Disk
+from streams.runtime.disk_home import DiskHome
 from tests.unit.streams.engine.test_state import STEPS, World, play
 
 CACHE_BYTES = 1 << 20
@@ -196,6 +198,7 @@ class Fold:
         self.sealed = False
 
     def abort(self) -> None:
+        self.states.store.abort()
         self.states.abort()
         self.timers.abort()
         self.sealed = False
