@@ -8,6 +8,7 @@ from gridwire.records import Record
 from streams.flow import Table
 
 Row = TypeVar("Row", bound=Record)
+FOUND_MAX = 50_000  # answers of an index that are kept; beyond it that cache starts anew
 
 
 class Reference:
@@ -46,7 +47,10 @@ class Reference:
     def _unindex(self, key: str, old: Any) -> None:
         for name, index in self._indexes.items():
             for entry in self.table.indexes[name](old) if old is not None else ():
-                index.get(entry, set()).discard(key)
+                keys = index.get(entry, set())
+                keys.discard(key)
+                if not keys:
+                    index.pop(entry, None)
                 self._where.pop((name, entry), None)
 
     def get(self, key: str) -> Any:
@@ -58,9 +62,14 @@ class Reference:
     def where(self, index: str, entry: str) -> tuple[Any, ...]:
         """Rows whose index holds `entry`, sorted by key."""
         found = self._where.get((index, entry))
-        if found is None:
-            keys = sorted(self._indexes[index].get(entry, ()))
-            found = self._where[index, entry] = tuple(self.get(key) for key in keys)
+        if found is not None:
+            return found
+        keys = self._indexes[index].get(entry)
+        if not keys:  # what a stranger asks for is not remembered
+            return ()
+        if len(self._where) >= FOUND_MAX:
+            self._where.clear()
+        found = self._where[index, entry] = tuple(self.get(key) for key in sorted(keys))
         return found
 
     def rows(self) -> Mapping[str, Any]:
