@@ -5,13 +5,14 @@ out for that reason: it quotes values.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from confluent_kafka import Message
 
 from gridwire import metrics
+from gridwire.headers import headers_of
 from gridwire.kafka import MESSAGE_BYTES_MAX
 from gridwire.replays import ATTEMPT, REPLAY_OF, Timer, replay_in
 from gridwire.topics import DeadLetters
@@ -113,9 +114,7 @@ def dead_letter(
 
 def of_message(to: DeadLetters, why: Why, message: Message) -> tuple[DeadLetter, ...]:
     """The dead letter of a consumed message. One that was a letter before says which."""
-    original = message.headers()
-    pairs = original.items() if isinstance(original, Mapping) else original or ()
-    kept = tuple((name, v.encode() if isinstance(v, str) else v) for name, v in pairs)
+    kept = tuple(headers_of(message))
     before = replay_in(kept)
     if before is not None:
         why = replace(why, replay_of=before.letter)

@@ -254,13 +254,3 @@ DEAD_LETTER_SOURCES = DeadLetters(
 DEAD_LETTER_STREAMS = DeadLetters("dead-letter.streams", "Records that a flow could not process.")
 DEAD_LETTER_SINKS = DeadLetters("dead-letter.sinks", "Commands that a platform refused for good.")
 DEAD_LETTERS = (DEAD_LETTER_SOURCES, DEAD_LETTER_STREAMS, DEAD_LETTER_SINKS)
-
-
-def command_topic(platform: str) -> Topic[Any]:
-    """The command topic of a platform; KeyError where there is none."""
-    return BY_NAME[f"command.{platform}"]
-
-
-def receipt_topic(platform: str) -> Topic[r.Receipt]:
-    """The receipt topic of a platform; KeyError where there is none."""
-    return BY_NAME[f"receipt.{platform}"]

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from gridwire.codec import Codec, CodecError, Registry, foreign
+from gridwire.headers import headers_of
 from gridwire.ids import derived, trace_of
 from gridwire.records import Record
 from gridwire.replays import Replay, replay_in
@@ -250,7 +251,7 @@ class Driver:
 
 def replay_of(dead: Dead, letter: str) -> Replay:
     """What a dead letter says of itself when it comes back."""
-    before = replay_in(dead.message.headers())
+    before = replay_in(headers_of(dead.message))
     leg = f"{dead.flow}/{dead.leg}" if dead.flow else ""
     return Replay(letter, leg, attempt=1 + (before.attempt if before else 0), timer=dead.timer)
 

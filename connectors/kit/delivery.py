@@ -33,6 +33,7 @@ from connectors.kit.work import (
 from gridwire import metrics
 from gridwire.codec import CodecError, RegistryUnavailableError
 from gridwire.dead_letters import LEARNT_UNFIT, OUTCOME_UNKNOWN, Why, count
+from gridwire.headers import headers_of
 from gridwire.ids import derived
 from gridwire.records import Receipt
 from gridwire.replays import replay_in
@@ -220,7 +221,7 @@ class Deliveries:
     ) -> Output:
         command = entry.record
         now_ms = self._clock.epoch_ms()
-        again = replay_in(entry.message.headers())  # then this is its second receipt
+        again = replay_in(headers_of(entry.message))  # then this is its second receipt
         receipt = Receipt(
             event_id=derived("receipt", command.event_id, *([again.letter] if again else [])),
             occurred_at=now_ms,

@@ -45,11 +45,3 @@ class LocalMessage:
 
     def headers(self) -> Headers:
         return self.headers_
-
-
-def headers_of(message: Message) -> Headers:
-    """A message's headers; none where one has a name that is no text: that must not cost the record."""
-    try:
-        return list(message.headers() or ())
-    except UnicodeDecodeError:
-        return []

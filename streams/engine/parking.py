@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from streams.engine.message import Headers, LocalMessage, Message, headers_of
+from gridwire.headers import headers_of
+from streams.engine.message import Headers, LocalMessage, Message
 from streams.engine.settle import Limits, OutputError
 from streams.engine.store import Store
 

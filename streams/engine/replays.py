@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from gridwire.codec import Codec, CodecError
+from gridwire.headers import headers_of
 from gridwire.replays import Replay, replay_in
 from gridwire.topics import Topic
 from streams.engine.incoming import Incoming
@@ -30,7 +31,7 @@ def runs(messages: Sequence[Message]) -> Iterator[tuple[Replay | None, Sequence[
     """A batch in order, cut where letters come back; each of these stands alone. Mostly it is one run."""
     start = 0
     for index, message in enumerate(messages):
-        headers = message.headers()
+        headers = headers_of(message)
         replay = replay_in(headers) if headers else None
         if replay is None:
             continue
@@ -43,22 +44,14 @@ def runs(messages: Sequence[Message]) -> Iterator[tuple[Replay | None, Sequence[
 
 
 class Replays:
-    """The letters that came back to one partition. `group`: the worker group that this is."""
+    """The letters that came back to one partition (`seen`). `group`: the worker group that this is."""
 
     def __init__(self, plan: Plan, codec: Codec, runner: Runner, store: Store, group: str) -> None:
         self._plan = plan
         self._codec = codec
         self._runner = runner
         self._group = group
-        self._seen = Seen(REPLAYED, store, REPLAYED_IDS_MAX)
-
-    def rebuild(self) -> None:
-        """From the store, as restored or as it is after an abort."""
-        self._seen.rebuild()
-
-    def drain(self) -> None:
-        """Writes what came back in this round into the store."""
-        self._seen.drain()
+        self.seen = Seen(REPLAYED, store, REPLAYED_IDS_MAX)
 
     def entries(self, topic: Topic[Any], message: Message, replay: Replay) -> Sequence[Entry]:
         """The legs that are to take this message; none where it is another group's, or came back before.
@@ -74,7 +67,7 @@ class Replays:
         if not named and not replay.group:
             counts.add("", topic.name, "replay", "of another group")
             return ()
-        if not self._seen.first_time(replay.letter):
+        if not self.seen.first_time(replay.letter):
             counts.add("", topic.name, "replay", "repeated")
             return ()
         counts.add("", topic.name, "replay", "taken")
@@ -138,4 +131,4 @@ def _as_replayed(dead: Dead, message: Message) -> LocalMessage:
     """The message of a timer that failed again, with what it says of the letter that it was."""
     old = dead.message
     place = (old.topic() or "", old.partition() or 0, -1)
-    return LocalMessage(*place, old.key(), old.value(), list(message.headers() or ()))
+    return LocalMessage(*place, old.key(), old.value(), headers_of(message))

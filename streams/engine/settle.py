@@ -52,8 +52,6 @@ class Out(msgspec.Struct, frozen=True, gc=False):
     topic: str
     key: str
     value: bytes
-    occurred_at: int
-    trace_id: str
     label: str  # flow id/leg that writes it
 
     def __len__(self) -> int:
@@ -216,9 +214,7 @@ class _Call:
         value = self.settler.codec.of(topic).encode(record)
         if not _fits(key, value, limits.output_bytes_max):
             raise OutputError("output too large")
-        self.settled.outs.append(
-            Out(topic.name, key, value, record.occurred_at, record.trace_id, self.bound.label)
-        )
+        self.settled.outs.append(Out(topic.name, key, value, self.bound.label))
 
     def _change(self, effect: Effect) -> None:
         if not isinstance(self.bound.leg, Fold):

@@ -66,10 +66,7 @@ class State:
 
     def drain(self) -> Mapping[str, Mapping[str, bytes | None]]:
         """Rows that changed since the last drain: store → key → value, or None where deleted."""
-        changed = {states.store.name: states.drain() for states in self.folds.values()}
-        for name, store in self.stores.items():
-            if name not in changed:
-                changed[name] = store.drain()
+        changed = {name: store.drain() for name, store in self.stores.items()}
         return {name: rows for name, rows in changed.items() if rows}
 
     def seal(self) -> None:
@@ -87,12 +84,13 @@ class State:
             timers.commit()
 
     def abort(self) -> None:
+        """Drops what is not committed, sealed or not."""
+        for store in self.stores.values():
+            store.abort()
         for states in self.folds.values():
             states.abort()
         for table in self.tables.values():
             table.abort()
-        for store in self.stores.values():
-            store.abort()
         for timers in self.timers.values():
             timers.abort()
 

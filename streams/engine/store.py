@@ -12,7 +12,7 @@ import msgspec
 
 from gridwire.codec import CodecError, TopicCodec
 from gridwire.records import Record
-from streams.engine.rows import DECODED_MAX, MemoryRows, Rows
+from streams.engine.rows import MemoryRows, Rows
 
 S = TypeVar("S", bound=msgspec.Struct)
 log = logging.getLogger(__name__)
@@ -20,7 +20,6 @@ UNREADABLE_LOGGED_MAX = 10  # per store; all of them are counted
 SAMPLE_MAX = (
     1_000  # states that are decoded after a restore, to see whether this version reads them
 )
-__all__ = ["DECODED_MAX", "FoldStore", "Held", "Store", "TableStore", "encode_held"]
 
 
 class Store:
@@ -31,7 +30,7 @@ class Store:
         self.rows: Rows = MemoryRows() if rows is None else rows
         self._open: dict[str, bytes | None] = {}  # since the last commit, or since it was begun
         self._sealed: dict[str, bytes | None] | None = None  # what is being committed
-        self._round: set[str] = set()  # changed in the running round
+        self._round: dict[str, None] = {}  # changed in the running round, in order
 
     def __len__(self) -> int:
         """Committed rows."""
@@ -47,7 +46,7 @@ class Store:
     def put(self, key: str, value: bytes | None) -> None:
         """None deletes."""
         self._open[key] = value
-        self._round.add(key)
+        self._round[key] = None
 
     def __iter__(self) -> Iterator[str]:
         """Present keys, committed or not, in no particular order."""
@@ -64,9 +63,9 @@ class Store:
         self.rows.restore(entries)
 
     def drain(self) -> dict[str, bytes | None]:
-        """What the round changed, each key once."""
+        """What the round changed, each key once, in the order in which they were first put."""
         changed = {key: self._open[key] for key in self._round}
-        self._round = set()
+        self._round = {}
         return changed
 
     def seal(self) -> None:
@@ -139,10 +138,6 @@ class TableStore:
             self.unreadable.note(error.reason)
             return None
 
-    def encode(self, row: Record) -> bytes:
-        """Raises CodecError where the row does not fit."""
-        return self.codec.encode(row)
-
     def put(self, key: str, row: Record | None, raw: bytes | None) -> None:
         self.store.put(key, raw)
         if row is None:
@@ -156,7 +151,7 @@ class TableStore:
         self._decoded[key] = row
 
     def abort(self) -> None:
-        self.store.abort()
+        """Decoded rows may be of what is not committed. The store drops that itself."""
         self._decoded.clear()
 
 
@@ -261,15 +256,11 @@ class FoldStore:
     def __iter__(self) -> Iterator[str]:
         return iter(self.store)
 
-    def drain(self) -> dict[str, bytes | None]:
-        """What the round changed, each key once."""
-        return self.store.drain()
-
     def _remember(self, key: str, held: Held[Any]) -> None:
         if len(self._decoded) >= self.store.rows.decoded_max:
             self._decoded.clear()
         self._decoded[key] = held
 
     def abort(self) -> None:
-        self.store.abort()
+        """Decoded states may be of what is not committed. The store drops that itself."""
         self._decoded.clear()

@@ -22,7 +22,7 @@ from streams.engine.references import References
 from streams.engine.replays import Replays, runs
 from streams.engine.rows import Home
 from streams.engine.runner import Runner
-from streams.engine.seen import Seen
+from streams.engine.seen import Seen, restore_all
 from streams.engine.settle import Limits
 from streams.engine.waiting import Waiting
 from streams.flow import Columns, Fired, Table
@@ -55,25 +55,21 @@ class Task:
         parking = Parking(self.state.stores[PARKED_STORE], limits)
         self._waiting = Waiting(plan, codec, self._runner, parking)
         self._legs = {leg.label: leg for leg in plan.legs}
-        self._seen = {
+        seen = {
             name: Seen(name, self.state.stores[SEEN_STORE], limits.seen_ids_max)
             for name, topic in plan.topics.items()
             if topic.kind == "source"
         }
-        self._intake = Intake.of(plan, codec, self._seen)
+        self._intake = Intake.of(plan, codec, seen)
         self._replays = Replays(plan, codec, self._runner, self.state.stores[SEEN_STORE], group)
+        self._seen = (*seen.values(), self._replays.seen)
 
     # -- restore and transactions -----------------------------------------------------------------------
     def restored(self) -> None:
         """The stores hold what the changelogs say: builds what is derived from them."""
         self.state.rebuild()
-        self._rebuild()
-
-    def _rebuild(self) -> None:
         self._waiting.rebuild()
-        self._replays.rebuild()
-        for seen in self._seen.values():
-            seen.rebuild()
+        restore_all(self.state.stores[SEEN_STORE], self._seen)
 
     @property
     def outbox(self) -> Outbox:
@@ -82,8 +78,7 @@ class Task:
 
     def drain(self) -> tuple[Outbox, Mapping[str, Mapping[str, bytes | None]]]:
         """Outputs, and changed rows (store → key → value or None), since the last drain."""
-        self._replays.drain()
-        for seen in self._seen.values():
+        for seen in self._seen:
             seen.drain()
         outbox, self._runner.outbox = self._runner.outbox, Outbox()
         return outbox, self.state.drain()
@@ -91,16 +86,22 @@ class Task:
     def seal(self) -> None:
         """What was drained is being committed; what follows belongs to the next transaction."""
         self.state.seal()
+        for seen in self._seen:
+            seen.seal()
 
     def commit(self) -> None:
         """What was sealed is committed; or all that was drained, where nothing was."""
         self.state.commit()
+        for seen in self._seen:
+            seen.commit()
 
     def abort(self) -> None:
         """Everything as it was at the last commit."""
         self._runner.outbox = Outbox()
         self.state.abort()
-        self._rebuild()
+        self._waiting.rebuild()
+        for seen in self._seen:
+            seen.abort()
 
     # -- records ----------------------------------------------------------------------------------------
     def process(self, topic: Topic[Any], messages: Sequence[Message], now_ms: int) -> None:

@@ -1,9 +1,10 @@
 """Dead letters of the stream engine as messages."""
 
 from gridwire import dead_letters
+from gridwire.headers import headers_of
 from gridwire.replays import Replay, replay_in
 from gridwire.topics import DEAD_LETTER_STREAMS
-from streams.engine.message import Headers, headers_of
+from streams.engine.message import Headers
 from streams.engine.outbox import Dead
 from streams.runtime.writer import Single
 

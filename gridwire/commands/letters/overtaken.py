@@ -9,6 +9,7 @@ from gridwire.codec import Codec, CodecError
 from gridwire.commands.letters.letter import Letter
 from gridwire.commands.letters.reading import ReadError, Span, letter_reader, messages, spans
 from gridwire.dead_letters import OFFSET
+from gridwire.headers import headers_of
 from gridwire.replays import LetterId, replay_in
 from gridwire.settings import KafkaSettings
 from gridwire.topics import BY_NAME
@@ -73,7 +74,7 @@ def _overtaken_by(
 ) -> list[LetterId]:
     """A letter that came back stands behind, too, and is no newer command for it."""
     ahead = [one for one in late.get(message.key(), ()) if one.offset < (message.offset() or 0)]
-    if not ahead or replay_in(message.headers()) is not None:
+    if not ahead or replay_in(headers_of(message)) is not None:
         return []
     operation = _operation(codec, message.topic() or "", message.value())
     return [one.letter for one in ahead if operation and one.operation == operation]

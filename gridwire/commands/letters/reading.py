@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from gridwire import dead_letters, kafka
 from gridwire.commands.letters.letter import Filter, Letter
+from gridwire.headers import headers_of
 from gridwire.replays import LetterId
 from gridwire.settings import KafkaSettings
 
@@ -194,9 +195,7 @@ def _unfinished(part: Part) -> Letter:
 
 
 def _headers(message: Message) -> tuple[tuple[str, bytes | None], ...]:
-    raw = message.headers() or []
-    pairs = raw.items() if isinstance(raw, dict) else raw
-    return tuple((name, v.encode() if isinstance(v, str) else v) for name, v in pairs)
+    return tuple(headers_of(message))
 
 
 def _numbered(headers: tuple[tuple[str, bytes | None], ...]) -> tuple[int, int]:

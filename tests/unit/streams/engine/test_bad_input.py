@@ -7,9 +7,9 @@ import pytest
 
 from gridwire import topics
 from streams.driver import Driver
-from streams.engine.message import LocalMessage, headers_of
+from streams.engine.message import LocalMessage
 from streams.engine.parking import Parking
-from streams.engine.seen import CHUNK_IDS_MAX, Seen
+from streams.engine.seen import CHUNK_IDS_MAX, Seen, restore_all
 from streams.engine.settle import Limits, OutputError
 from streams.engine.store import Store
 from streams.flow import Effects, Fold, Keep, SetTimer, Wait, join, on
@@ -24,19 +24,6 @@ from tests.unit.streams.engine.flows import (
     partner,
 )
 from tests.unit.streams.engine.test_state import waiting
-
-
-class _Undecodable:
-    """A message with a header whose name is no text."""
-
-    def headers(self) -> list[tuple[str, bytes | None]]:
-        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
-
-
-def test_headers_that_cannot_be_read_are_none() -> None:
-    message: Any = _Undecodable()
-    assert headers_of(message) == []
-    assert headers_of(LocalMessage("t", 0, 1, None, None, [("h", None)])) == [("h", None)]
 
 
 def test_a_header_without_a_value_survives_a_restart_of_its_waiting_record() -> None:
@@ -164,7 +151,7 @@ def test_the_ids_of_a_large_round_are_kept_in_rows_that_fit_into_a_message() -> 
         16,
     ]
     again = Seen("t", store, 1_000_000)
-    again.rebuild()
+    restore_all(store, [again])
     assert not again.first_time("e-0")
     assert not again.first_time(f"e-{2 * CHUNK_IDS_MAX}")
     assert again.first_time("e-new")
@@ -178,6 +165,6 @@ def test_rows_of_ids_that_nobody_wrote_cost_nothing() -> None:
     store.put("t|no number", b"?")
     store.put("t|ff", b"too short")
     again = Seen("t", store, 10)
-    again.rebuild()
+    restore_all(store, [again])
     assert not again.first_time("e-1")
     assert again.first_time("e-2")
