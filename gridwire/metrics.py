@@ -350,7 +350,8 @@ RESTORED_BYTES = Counter(
     "gridwire_restored_bytes_total", "Keys and values that restores have read.", ["table"]
 )
 RESTORE_DURATION = Gauge(
-    "gridwire_restore_duration_seconds", "How long the last restore of a table took.", ["table"]
+    "gridwire_restore_duration_seconds",
+    "How long the last restore took, from the first of its partitions that came until all of them were ready.",
 )
 
 # ---- consumers of every role -------------------------------------------------------------------------------------

@@ -168,7 +168,7 @@ def _read(
         return None
     partitions = [partition_of(key.encode(), count)] if source.one_partition else [*range(count)]
     spots = [(source.topic, partition) for partition in partitions]
-    ends = kafka.watermarks(settings, spots)
+    ends = kafka.patiently(lambda: kafka.watermarks(settings, spots))
     found: dict[int, bytes | None] = {}
 
     def take(_store: str, partition: int, entries: Entries) -> None:

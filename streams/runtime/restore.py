@@ -3,6 +3,8 @@
 The read-committed end lies before records that exist while a transaction is open, and the record at the end may be a
 control record that no consumer ever sees: so neither is waited for. Between two steps the worker polls its group: a
 restore ends early where the assignment changes or the worker stops.
+
+Patience counts the time in which it was looked: not that of an outage, nor that in which the process was frozen.
 """
 
 import logging
@@ -20,10 +22,14 @@ log = logging.getLogger(__name__)
 BATCH_MAX = 5_000
 POLL_S = 0.1
 IDLE_S_MAX = 60.0  # without coming nearer to the end
+GAP_S_MAX = 10.0  # between two looks; what is more of it does not count: nothing could run
 RESTORE_S_MAX = 3_600.0
 TELL_EVERY_S = 5.0
 TP = tuple[str, int]
 Entries = Mapping[str, bytes | None]
+
+
+Outage = Callable[[], str | None]  # what is away, or None
 
 
 class RestoreError(Exception):
@@ -57,6 +63,36 @@ class Share:
         return 1.0 if self.total == 0 else 1 - self.left / self.total
 
 
+def nothing_away() -> None:
+    """For whoever is not told of outages."""
+
+
+class Patience:
+    """How long something has been tried: in all, and since it last came nearer. `outage`: while it names something,
+    nothing counts, and afterwards there is as much time again.
+    """
+
+    def __init__(self, outage: Outage = nothing_away) -> None:
+        self._outage = outage
+        self._looked_at = time.monotonic()
+        self.spent_s = 0.0
+        self.idle_s = 0.0
+
+    def looked(self) -> None:
+        """It was tried until now."""
+        now = time.monotonic()
+        since_s = min(now - self._looked_at, GAP_S_MAX)
+        self._looked_at = now
+        if self._outage() is not None:
+            self.idle_s = 0.0
+            return
+        self.spent_s += since_s
+        self.idle_s += since_s
+
+    def nearer(self) -> None:
+        self.idle_s = 0.0
+
+
 @dataclass(slots=True)
 class _Read:
     """A partition on its way."""
@@ -74,6 +110,7 @@ class Restore:
         settings: KafkaSettings,
         changelogs: Sequence[Changelog],
         apply: Callable[[str, int, Entries], None],
+        outage: Outage = nothing_away,
     ) -> None:
         self.shares: dict[str, Share] = {c.store: Share() for c in changelogs}
         self._apply = apply
@@ -84,7 +121,8 @@ class Restore:
         for read in self._reads.values():
             self.shares[read.changelog.store].total += read.left
             self.shares[read.changelog.store].left += read.left
-        self._began_at = self._nearer_at = self._told_at = time.monotonic()
+        self._patience = Patience(outage)
+        self._began_at = self._told_at = time.monotonic()
         self._reader = kafka.reader(settings) if self._reads else None
         self._assigned = [TopicPartition(c.topic, c.partition, c.start) for c in wanted]
         if self._reader is not None:
@@ -105,7 +143,8 @@ class Restore:
         while not self.done:
             self._read()
             now = time.monotonic()
-            self._check(now)
+            self._patience.looked()
+            self._check()
             if now - self._told_at >= TELL_EVERY_S:
                 self._tell(now)
             if now >= until:
@@ -148,10 +187,10 @@ class Restore:
             if left < read.left:
                 self.shares[read.changelog.store].left -= read.left - left
                 read.left = left
-                self._nearer_at = time.monotonic()
+                self._patience.nearer()
 
-    def _check(self, now: float) -> None:
-        if now - self._nearer_at > IDLE_S_MAX:
+    def _check(self) -> None:
+        if self._patience.idle_s > IDLE_S_MAX:
             behind = min(
                 (read for read in self._reads.values() if read.left), key=lambda read: -read.left
             )
@@ -160,7 +199,7 @@ class Restore:
                 f"{IDLE_S_MAX:.0f} s, {behind.left} offsets are left: is a broker away, or a transaction of "
                 "another producer open for that long?"
             )
-        if now - self._began_at > RESTORE_S_MAX:
+        if self._patience.spent_s > RESTORE_S_MAX:
             raise RestoreError(
                 f"state was not restored within {RESTORE_S_MAX:.0f} s: look whether the changelogs are compacted "
                 "(`gridwire topics --apply` compares their configuration), or add partitions of work: more workers"

@@ -1,7 +1,9 @@
 """The tasks of this worker: those that are ready, and those whose state is being restored.
 
 A restore goes on in steps between two polls of the group (see `streams.runtime.restore`): whatever the group decides
-meanwhile is noticed, and partitions that go again are not restored any further.
+meanwhile is noticed, and partitions that go again are not restored any further. A step asks where the changelogs end,
+or reads for a while, or builds what is derived from the rows of a partition. All partitions are ready at once, when the
+last of them is whole.
 """
 
 import logging
@@ -19,9 +21,19 @@ from streams.runtime.clean_stop import Place, now_ms
 from streams.runtime.disk import Disk
 from streams.runtime.disk_home import DiskHome
 from streams.runtime.marks import MARKER_MS_MAX, Marks, distrusted
-from streams.runtime.restore import Changelog, Entries, Restore, RestoreError
+from streams.runtime.restore import (
+    IDLE_S_MAX,
+    Changelog,
+    Entries,
+    Outage,
+    Patience,
+    Restore,
+    RestoreError,
+    nothing_away,
+)
 
 log = logging.getLogger(__name__)
+Ends = Mapping[tuple[str, int], tuple[int, int]]  # first and next offset by (topic, partition)
 
 
 @dataclass(slots=True)
@@ -33,6 +45,7 @@ class _Coming:
     began_at: float = field(default_factory=time.monotonic)
     read_from: dict[str, Place] = field(default_factory=dict)  # by store
     read_to: dict[str, Place] = field(default_factory=dict)
+    whole: bool = False  # all is read, and what is derived from it is built
 
 
 class Tasks:
@@ -56,6 +69,8 @@ class Tasks:
         self._homes: dict[int, Home] = {}
         self._coming: dict[int, _Coming] = {}
         self._restore: Restore | None = None
+        self._asking: Patience | None = None  # while the ends of changelogs are not told
+        self.outage: Outage = nothing_away  # what a restore need not hurry for
         self._sound = True  # False: a commit was taken over in part
         # Without transactions nothing fences a worker that was frozen: what it wrote last proves nothing.
         lasting = disk is not None and settings.delivery == "exactly_once"
@@ -116,29 +131,57 @@ class Tasks:
         """Restores for about so long; True once every task is ready. Raises RestoreError, StateError."""
         if not self._coming:
             return True
+        until = time.monotonic() + seconds
         if self._restore is None:
             self._restore = self._begin()
-        if not self._restore.step(seconds):
+        if self._restore is None or not self._restore.step(seconds) or not self._built(until):
             return False
-        for partition, coming in list(self._coming.items()):
-            coming.task.restored()
-            if self._marks is not None:
-                self._marks.begin(partition, coming.read_to)
+        began_at = min(coming.began_at for coming in self._coming.values())
+        for partition in list(self._coming):
             self.ready[partition] = self._coming.pop(partition).task
-            metrics.RESTORE_DURATION.labels("all").set(time.monotonic() - coming.began_at)
+        metrics.RESTORE_DURATION.set(time.monotonic() - began_at)
         self._stop_restore()
         return True
 
-    def _begin(self) -> Restore:
-        topics, partitions = sorted(set(self._changelogs.values())), sorted(self._coming)
+    def _built(self, until: float) -> bool:
+        """Builds what is derived from rows that are all there, a partition at least; whether that is done for all."""
+        for partition, coming in self._coming.items():
+            if coming.whole:
+                continue
+            coming.task.restored()
+            coming.whole = True
+            if self._marks is not None:
+                self._marks.begin(partition, coming.read_to)
+            if time.monotonic() >= until:
+                break
+        return all(coming.whole for coming in self._coming.values())
+
+    def _asked(self, partitions: Sequence[int]) -> Ends | None:
+        """Where the changelogs begin and end; None where the brokers do not say just now. Raises RestoreError."""
+        topics = sorted(set(self._changelogs.values()))
         try:
             ends = kafka.watermarks(self._settings, [(t, p) for t in topics for p in partitions])
-            ids = kafka.topic_ids(self._settings, topics) if self._marks else {}
         except KafkaException as error:
-            raise RestoreError(
-                f"where the changelogs end cannot be asked ({error.args[0].name()}): are they there "
-                "(`gridwire topics --apply` creates them), and the brokers up?"
-            ) from error
+            self._asking = self._asking or Patience(self.outage)
+            self._asking.looked()
+            if self._asking.idle_s > IDLE_S_MAX:
+                raise RestoreError(
+                    f"where the changelogs end cannot be asked ({error.args[0].name()}): are they there "
+                    "(`gridwire topics --apply` creates them), and the brokers up?"
+                ) from error
+            time.sleep(kafka.ASK_PAUSE_S)
+            return None
+        self._asking = None
+        return ends
+
+    def _begin(self) -> Restore | None:
+        """None where it is to be tried again. Partitions that are whole are not read once more. Raises RestoreError."""
+        partitions = sorted(p for p, coming in self._coming.items() if not coming.whole)
+        ends = self._asked(partitions)
+        if ends is None:
+            return None
+        topics = sorted(set(self._changelogs.values()))
+        ids = kafka.topic_ids(self._settings, topics) if self._marks else {}
         wanted: list[Changelog] = []
         for partition in partitions:
             starts = self._starts(partition, ends, ids)
@@ -150,12 +193,12 @@ class Tasks:
                 coming.read_from[store] = Place(topic, ids.get(topic, ""), start)
             if self._marks is not None:
                 self._marks.begin(partition, coming.read_from)  # until all is read
-        return Restore(self._settings, wanted, self._apply)
+        return Restore(self._settings, wanted, self._apply, self.outage)
 
     def _starts(
         self,
         partition: int,
-        ends: Mapping[tuple[str, int], tuple[int, int]],
+        ends: Ends,
         ids: Mapping[str, str],
     ) -> Mapping[str, int]:
         """From which offset each store is read: where a clean stop left it, or from the beginning."""

@@ -74,6 +74,7 @@ class Context:
         }
         self.lags = Lags()
         self.liveness = Liveness(self.lags, streams.stall_s_max, thawed=lambda: health.thawed_at)
+        self.rounds.kept.outage = lambda: self.liveness.outage_seen(OUTAGE_S)
         probe = (min(plan_.by_topic), 0)
         self.observer = Observer(Ends(settings), self.group, self.lags, self.liveness, probe)
         self.gauges = Gauges(plan_, self.group)

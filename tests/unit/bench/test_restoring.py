@@ -16,8 +16,7 @@ from streams.tables import CUSTOMERS
 TEXT = b"""# HELP gridwire_rebalances_total Rebalances.
 gridwire_rebalances_total{event="assigned",group="streams"} 1.0
 gridwire_restored_rows_total{table="table.customers"} 1e+06
-gridwire_restore_duration_seconds{table="all"} 2.5
-gridwire_restore_duration_seconds{table="state.parked"} 0.5
+gridwire_restore_duration_seconds 2.5
 """
 
 

@@ -11,8 +11,8 @@ from streams.engine.rows import StateError
 from streams.runtime.clean_stop import FORMAT, MARKER, Marker, Place, now_ms
 from streams.runtime.disk import Disk, disk_of
 from streams.runtime.disk_home import DiskHome
-from streams.runtime.marks import MARKER_MS_MAX, distrusted
 from streams.runtime.disk_rows import DiskRows
+from streams.runtime.marks import MARKER_MS_MAX, distrusted
 from streams.runtime.settings import StreamsSettings
 
 CACHE_BYTES = 1 << 20

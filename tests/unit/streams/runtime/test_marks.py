@@ -142,7 +142,7 @@ def restored(monkeypatch: pytest.MonkeyPatch, folder: Path, settings: KafkaSetti
 
     held = Tasks(settings, {"s": TOPIC}, make, Disk(folder, 1 << 20))
     held.assigned([0, 1])
-    assert held.step(0)
+    assert held.step(60)
     return held
 
 

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from gridwire.settings import KafkaSettings
 from streams.engine.rows import Home
@@ -135,17 +136,64 @@ def test_a_restore_that_comes_no_nearer_ends_with_where_it_stands(
     reader.ends = {0: 2}  # a transaction stays open behind it
     one = Restore(SETTINGS, [Changelog(TOPIC, 0, "s", 0, 9)], lambda *_: None)
     assert one.step(0) is False
-    clock[0] = restore.IDLE_S_MAX + 1
+    looked(one, clock, restore.IDLE_S_MAX)
+    clock[0] += 1
     with pytest.raises(RestoreError, match=f"{TOPIC}/0 has not come nearer .* 7 offsets are left"):
         one.step(0)
+
+
+def looked(one: Restore, clock: list[float], seconds: float) -> None:
+    """Looks for so long, in vain."""
+    for _ in range(int(seconds)):
+        clock[0] += 1
+        assert one.step(0) is False
+
+
+def stuck(monkeypatch: pytest.MonkeyPatch, outage: restore.Outage) -> Restore:
+    reader = reading(monkeypatch, message(0), message(1), end=9)
+    reader.ends = {0: 2}
+    one = Restore(SETTINGS, [Changelog(TOPIC, 0, "s", 0, 9)], lambda *_: None, outage)
+    assert one.step(0) is False
+    return one
+
+
+def test_an_outage_costs_no_patience_and_afterwards_there_is_as_much_again(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    away: list[str | None] = [None]
+    one = stuck(monkeypatch, lambda: away[0])
+    looked(one, clock, restore.IDLE_S_MAX - 1)
+    away[0] = "Kafka does not answer"
+    looked(one, clock, 2 * restore.RESTORE_S_MAX)
+    away[0] = None
+    looked(one, clock, restore.IDLE_S_MAX)
+    clock[0] += 1
+    with pytest.raises(RestoreError, match="has not come nearer"):
+        one.step(0)
+
+
+@pytest.mark.parametrize("frozen_s", [restore.IDLE_S_MAX + 1, 2 * restore.RESTORE_S_MAX])
+def test_a_process_that_was_frozen_goes_on_where_it_was(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float], frozen_s: float
+) -> None:
+    reader = reading(monkeypatch, *(message(n) for n in range(4)), end=4)
+    one = Restore(SETTINGS, [Changelog(TOPIC, 0, "s", 0, 4)], lambda *_: None)
+    assert one.step(0) is False
+    reader.portion = 0  # the first read after it comes back empty
+    clock[0] += frozen_s
+    assert one.step(0) is False
+    reader.portion = 2
+    assert one.step(0) is True
 
 
 def test_a_restore_has_a_bound_that_names_the_fix(
     monkeypatch: pytest.MonkeyPatch, clock: list[float]
 ) -> None:
     reading(monkeypatch, *(message(n) for n in range(9)), end=9)
+    monkeypatch.setattr(restore, "RESTORE_S_MAX", 2.5)
     one = Restore(SETTINGS, [Changelog(TOPIC, 0, "s", 0, 9)], lambda *_: None)
-    clock[0] = restore.RESTORE_S_MAX + 1
+    looked(one, clock, 2)  # each time it comes nearer
+    clock[0] += 1
     with pytest.raises(RestoreError, match="gridwire topics --apply"):
         one.step(0)
 
@@ -233,3 +281,95 @@ def test_a_commit_of_unknown_outcome_has_everything_restored_again(
     assert (held.restoring, held.ready) == (True, {})
     held._restore = None
     assert before not in [coming.task for coming in held._coming.values()]
+
+
+def test_partitions_are_built_one_by_one_between_polls_and_are_ready_together(
+    kept: tuple[Tasks, Reader],
+) -> None:
+    held, reader = kept
+    reader.portion = 99
+    held.assigned([0, 1])
+    first, second = (held._coming[n].task for n in (0, 1))
+    assert held.step(0) is False
+    assert (built(first), built(second), held.ready) == (True, False, {})
+    assert held.step(0) is True
+    assert built(second)
+    assert sorted(held.ready) == [0, 1]
+
+
+def built(task: Any) -> bool:
+    return bool(task.is_restored)
+
+
+def test_a_partition_that_is_whole_is_not_read_again_for_one_that_comes(
+    kept: tuple[Tasks, Reader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, reader = kept
+    reader.left, reader.portion = reader.left[::2], 99  # of partition 0
+    reader.ends, reader.positions = {0: 4}, {0: -1001}
+    held.assigned([0])
+    monkeypatch.setattr(held, "_built", lambda until: bool(Tasks._built(held, until)) and False)
+    assert held.step(0) is False
+    monkeypatch.undo()
+    asked = Ends(fails=0)
+    later = Reader([_Message(1, n, b"k", b"v") for n in range(4)], {1: 4})
+    monkeypatch.setattr("gridwire.kafka.reader", lambda _settings: later)
+    monkeypatch.setattr("gridwire.kafka.watermarks", asked)
+    held.assigned([1])
+    while not held.step(0):
+        continue
+    assert asked.places == [(TOPIC, 1)]
+    assert [place.partition for place in later.assigned] == [1]
+    assert sorted(held.ready) == [0, 1]
+
+
+class Ends:
+    """Says where changelogs end once it has failed so many times."""
+
+    def __init__(self, fails: int) -> None:
+        self.fails, self.asked = fails, 0
+        self.places: Any = None
+
+    def __call__(self, _settings: Any, places: Any) -> Any:
+        self.asked += 1
+        self.places = places
+        if self.asked <= self.fails:
+            raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+        return dict.fromkeys(places, (0, 4))
+
+
+def test_brokers_that_do_not_say_at_once_where_changelogs_end_are_asked_once_a_step(
+    kept: tuple[Tasks, Reader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, _ = kept
+    ends = Ends(fails=3)
+    monkeypatch.setattr("gridwire.kafka.watermarks", ends)
+    monkeypatch.setattr("gridwire.kafka.ASK_PAUSE_S", 0.0)
+    held.assigned([0, 1])
+    for n in range(1, 4):
+        assert held.step(0) is False
+        assert ends.asked == n, "the group is polled between two tries"
+    while not held.step(0):
+        continue
+    assert (sorted(held.ready), ends.asked) == ([0, 1], 4)
+
+
+def test_brokers_that_never_say_where_changelogs_end_end_the_worker_unless_they_are_away(
+    kept: tuple[Tasks, Reader], monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    held, _ = kept
+    monkeypatch.setattr("gridwire.kafka.watermarks", Ends(fails=10_000))
+    monkeypatch.setattr("gridwire.kafka.ASK_PAUSE_S", 0.0)
+    away: list[str | None] = ["Kafka does not answer"]
+    held.outage = lambda: away[0]
+    held.assigned([0, 1])
+    for _ in range(200):
+        clock[0] += 1
+        assert held.step(0) is False
+    away[0] = None
+    for _ in range(int(restore.IDLE_S_MAX)):
+        clock[0] += 1
+        assert held.step(0) is False
+    clock[0] += 1
+    with pytest.raises(RestoreError, match="LEADER_NOT_AVAILABLE"):
+        held.step(0)
