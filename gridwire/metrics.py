@@ -224,6 +224,11 @@ FLOW_TIMERS_FILTERED = Counter(
     "Outputs of timers that were left out on purpose.",
     ["flow", "leg", "reason"],
 )
+FLOW_TIMERS_DEAD = Counter(
+    "gridwire_flow_timers_dead_total",
+    "Timers on which a leg raised: dead letters of no record.",
+    ["flow", "leg", "reason"],
+)
 DUPLICATES = Counter(
     "gridwire_duplicate_records_total",
     "Records of a source topic whose event id was seen before: dropped.",

@@ -16,6 +16,7 @@ from gridwire.ids import derived, trace_of
 from gridwire.records import Record
 from gridwire.replays import Replay, replay_in
 from gridwire.topics import Topic
+from streams.engine.counts import CountKey
 from streams.engine.message import LocalMessage
 from streams.engine.outbox import Dead
 from streams.engine.plan import Plan, plan
@@ -70,7 +71,7 @@ class Driver:
         shared_streams: bool = True,
     ) -> None:
         self.now_ms = start_ms
-        self.counts: Counter[tuple[str, str, str, str]] = Counter()
+        self.counts: Counter[CountKey] = Counter()
         self.dead_letters: list[Dead] = []
         self._plan = plan(flows, settings, shared_streams=shared_streams)
         self._topics = _topics_of(self._plan)

@@ -16,6 +16,7 @@ from gridwire.ids import derived, trace_of
 from gridwire.records import Record
 from gridwire.replays import Timer
 from gridwire.topics import Topic
+from streams.engine.counts import What
 from streams.engine.faults import NOBODYS_FAULT
 from streams.engine.lookups import Lookups, MissingRow
 from streams.engine.message import LocalMessage, Message
@@ -194,7 +195,7 @@ class Runner:
         if arrived is not None:
             self.arrived.append(arrived)
 
-    def count(self, bound: BoundLeg, what: str, reason: str = "", count: int = 1) -> None:
+    def count(self, bound: BoundLeg, what: What, reason: str = "", count: int = 1) -> None:
         self.outbox.counts.add(bound.flow, bound.leg.name, what, reason, count)
 
     def dead(self, bound: BoundLeg, message: Message, record: Record, error: Exception) -> None:

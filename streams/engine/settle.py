@@ -12,6 +12,7 @@ import msgspec
 from gridwire.codec import Codec
 from gridwire.records import Record
 from gridwire.topics import Topic
+from streams.engine.counts import What
 from streams.engine.plan import BoundLeg
 from streams.engine.stamp import Cause, Stamper, cause_of
 from streams.engine.store import Held, encode_held
@@ -96,7 +97,7 @@ class Settled:
     key: str | None
     outs: list[Out] = field(default_factory=list)
     batches: list[OutBatch] = field(default_factory=list)
-    counts: list[tuple[str, str, int]] = field(default_factory=list)
+    counts: list[tuple[What, str, int]] = field(default_factory=list)
     changed: bool = False
     held: Held[Any] | None = None
     row: Record | None = None
@@ -170,7 +171,7 @@ class _Call:
         for effect in effects:
             if isinstance(effect, Filtered):
                 self.filtered += effect.count
-                what = "filtered" if records else "timer filtered"  # a timer is no record
+                what: What = "filtered" if records else "timer filtered"  # a timer is no record
                 self.settled.counts.append((what, effect.reason, effect.count))
             elif isinstance(effect, Caused):
                 self._emit(effect.output, self._stamper_of(effect.cause))
@@ -180,7 +181,9 @@ class _Call:
                 self._change(effect)
         if self.touched and not self._keep():
             return Settled(self.before.key, counts=[("filtered", "older version", records)])
-        self.settled.counts.extend(self._accounts(records, len(self.settled.outs) + beside))
+        left, emitted = records - self.filtered, len(self.settled.outs) + beside
+        if left > 0:
+            self.settled.counts.append(self._account(left, emitted))
         return self.settled
 
     def _stamper_of(self, cause: Record) -> Stamper:
@@ -191,16 +194,12 @@ class _Call:
             self.causes[cause.event_id] = stamper
         return stamper
 
-    def _accounts(self, records: int, emitted: int) -> list[tuple[str, str, int]]:
-        counts = [("emitted", "", emitted)] if emitted else []
-        left = records - self.filtered
-        if left <= 0:
-            return counts
+    def _account(self, records: int, emitted: int) -> tuple[What, str, int]:
         if emitted:
-            return [*counts, ("processed", "", left)]
+            return "processed", "", records
         if self.settled.changed:
-            return [*counts, ("kept", "", left)]
-        return [*counts, ("filtered", "nothing to do", left)]
+            return "kept", "", records
+        return "filtered", "nothing to do", records
 
     def _emit(self, record: Record, stamper: Stamper) -> None:
         topic: Topic[Any] | None = self.bound.outputs.get(type(record))

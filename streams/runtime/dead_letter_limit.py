@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gridwire.settings import SettingsError
+from streams.engine.counts import CountKey, What
 from streams.engine.outbox import Dead
 from streams.runtime.fatal import FatalError
 
 LegKey = tuple[str, str]  # flow id, leg name
+WELL: frozenset[What] = frozenset({"processed", "kept", "filtered"})  # the leg knew what to do
 UNREADABLE: LegKey = ("", "")  # dead letters of no leg: bytes that are no record
 
 
@@ -44,8 +46,9 @@ class Window:
 
 
 class DeadLetterLimit:
-    """`in_a_row_max`: letters of a leg without a success between. `ratio_max`: their share of the leg's latest
-    `ratio_records` records; 1 or more: only the run counts. Raises SettingsError where they make no sense.
+    """`in_a_row_max`: letters of a leg without a record between that it knew what to do with, be it to leave it.
+    `ratio_max`: their share of the leg's latest `ratio_records` records; 1 or more: only the run counts. Raises
+    SettingsError where they make no sense.
     """
 
     def __init__(self, in_a_row_max: int, ratio_max: float, ratio_records: int) -> None:
@@ -68,9 +71,7 @@ class DeadLetterLimit:
         self._in_a_row: dict[LegKey, int] = {}
         self._windows: dict[LegKey, Window] = {}
 
-    def committed(
-        self, counts: Mapping[tuple[str, str, str, str], int], letters: Sequence[Dead]
-    ) -> None:
+    def committed(self, counts: Mapping[CountKey, int], letters: Sequence[Dead]) -> None:
         """Takes note of one commit: what became of records, by (flow, leg, what, reason), and its dead letters.
 
         Raises FatalError where a leg is over a limit; what was committed stays committed.
@@ -79,7 +80,7 @@ class DeadLetterLimit:
         taken: Counter[LegKey] = Counter()
         well: set[LegKey] = set()
         for (flow, leg, what, _), count in counts.items():
-            if what in ("processed", "kept") and count > 0:
+            if what in WELL and count > 0:
                 well.add((flow, leg))
             if what == "in":
                 taken[flow, leg] += count

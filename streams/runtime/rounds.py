@@ -6,16 +6,16 @@ loop waits for that consume: never both at once, so there are no locks.
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import KafkaError, Message
 
-from gridwire import dead_letters, metrics
+from gridwire import metrics
 from gridwire.codec import Codec, CodecError
 from gridwire.settings import KafkaSettings
-from gridwire.topics import DEAD_LETTER_STREAMS, Topic
+from streams.engine.counts import CountKey
 from streams.engine.outbox import Dead, Outbox
 from streams.engine.plan import Plan
 from streams.engine.references import References
@@ -61,7 +61,7 @@ class Pending:
     """What has been produced but not committed: it counts when it is."""
 
     positions: dict[TP, int] = field(default_factory=dict)
-    counts: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    counts: Counter[CountKey] = field(default_factory=Counter)
     emitted: Counter[tuple[str, str]] = field(default_factory=Counter)
     dead: list[Dead] = field(default_factory=list)
     newest_ms: dict[TP, int] = field(default_factory=dict)  # timestamp of the last message read
@@ -268,54 +268,3 @@ class Rounds:
         self.progress.assigned(
             list(self._owned)
         )  # everything since the last commit is to be read again
-
-
-def account(
-    pending: Pending,
-    group: str,
-    topics: Mapping[str, Topic[Any]],
-    flows_by_topic: Mapping[str, set[str]],
-) -> None:
-    """Metrics of a committed transaction."""
-    metrics.COMMITS.labels(group).inc()
-    for (flow, leg, what, reason), count in pending.counts.items():
-        _account_one(flow, leg, what, reason, count)
-    for (label, topic), count in pending.emitted.items():
-        flow, _, leg = label.rpartition("/")
-        metrics.FLOW_RECORDS_EMITTED.labels(flow, leg, topic).inc(count)
-    for dead in pending.dead:
-        why = dead_letters.Why(dead.reason, dead.flow or "-")
-        dead_letters.count(DEAD_LETTER_STREAMS, why)
-    latency.account(pending.samples, topics, flows_by_topic, wall_clock_ms())
-
-
-_PLAIN = {
-    "in": metrics.FLOW_RECORDS_IN,
-    "processed": metrics.FLOW_RECORDS_PROCESSED,
-    "kept": metrics.FLOW_RECORDS_KEPT,
-    "timers": metrics.FLOW_TIMERS,
-    "columns batch": metrics.COLUMNS_BATCHES,
-    "withheld": metrics.FLOW_RECORDS_WITHHELD,
-}
-
-
-def _account_one(flow: str, leg: str, what: str, reason: str, count: int) -> None:
-    if what == "filtered":
-        metrics.FLOW_RECORDS_FILTERED.labels(flow, leg, metrics.reason_label(reason)).inc(count)
-    elif what == "timer filtered":
-        metrics.FLOW_TIMERS_FILTERED.labels(flow, leg, metrics.reason_label(reason)).inc(count)
-    elif what == "dead":
-        metrics.FLOW_RECORDS_DEAD.labels(flow, leg, metrics.reason_label(reason)).inc(count)
-    elif what == "parked":
-        metrics.PARKED_RECORDS.labels(flow, leg).inc(count)
-        metrics.FLOW_RECORDS_PARKED.labels(flow, leg).inc(max(0, count))
-    elif what == "columns fallback":
-        metrics.COLUMNS_FALLBACKS.labels(flow, leg, metrics.reason_label(reason)).inc(count)
-    elif what == "expired":
-        metrics.TABLE_ROWS_EXPIRED.labels(leg).inc(count)
-    elif what == "replay":
-        metrics.REPLAYS.labels(leg, reason).inc(count)
-    elif what == "duplicate":
-        metrics.DUPLICATES.labels(leg).inc(count)
-    elif what in _PLAIN:
-        _PLAIN[what].labels(flow, leg).inc(count)

@@ -19,9 +19,10 @@ from faust.types import TP, ConsumerMessage
 from gridwire import metrics
 from gridwire.codec import RegistryUnavailableError
 from streams.engine.faults import NOBODYS_FAULT
+from streams.runtime.accounting import account
 from streams.runtime.broker import Broker, Rebalanced
 from streams.runtime.quiet import QuietConsumer, QuietProducer
-from streams.runtime.rounds import Batch, Rounds, account
+from streams.runtime.rounds import Batch, Rounds
 from streams.runtime.settings import StreamsSettings
 from streams.runtime.sizes import Pace, Suspect
 from streams.runtime.writer import AbortedError

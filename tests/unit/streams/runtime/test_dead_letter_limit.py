@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from gridwire.settings import SettingsError
+from streams.engine.counts import CountKey
 from streams.engine.message import LocalMessage
 from streams.engine.outbox import Dead
 from streams.runtime.dead_letter_limit import DeadLetterLimit
@@ -19,10 +20,23 @@ def dead(count: int, flow: str = FLOW, leg: str = LEG) -> list[Dead]:
 
 
 def counts(
-    flow: str = FLOW, leg: str = LEG, **what: int
-) -> Mapping[tuple[str, str, str, str], int]:
-    """What became of records: in_=3 is `in`."""
-    return {(flow, leg, name.rstrip("_"), ""): count for name, count in what.items()}
+    flow: str = FLOW,
+    leg: str = LEG,
+    *,
+    in_: int = 0,
+    processed: int = 0,
+    kept: int = 0,
+    filtered: int = 0,
+    parked: int = 0,
+) -> Mapping[CountKey, int]:
+    """What became of records."""
+    return {
+        (flow, leg, "in", ""): in_,
+        (flow, leg, "processed", ""): processed,
+        (flow, leg, "kept", ""): kept,
+        (flow, leg, "filtered", "by its rules"): filtered,
+        (flow, leg, "parked", ""): parked,
+    }
 
 
 def test_a_run_of_dead_letters_stops_the_worker_and_says_what_to_do() -> None:
@@ -47,6 +61,14 @@ def test_a_success_of_the_leg_ends_its_run_and_one_of_a_neighbour_does_not() -> 
     assert limit._in_a_row[FLOW, LEG] == 9
     with pytest.raises(FatalError):
         limit.committed(counts(in_=1), dead(1))
+
+
+def test_a_leg_that_mostly_leaves_records_be_does_not_add_up_poison_over_weeks() -> None:
+    limit = DeadLetterLimit(10, 1.0, 1_000)
+    for _ in range(100):
+        limit.committed(counts(in_=1), dead(1))
+        limit.committed(counts(in_=5, filtered=5), [])
+    assert limit._in_a_row[FLOW, LEG] == 0
 
 
 def test_too_large_a_share_stops_the_worker_though_no_run_is_long() -> None:
