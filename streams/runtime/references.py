@@ -24,6 +24,7 @@ BATCH_MAX = 5_000
 POLL_S = 0.2
 STOP_S_MAX = 10.0
 TELL_EVERY_S = 10.0  # errors of the client; all of them are counted
+LOOK_EVERY_S = 30.0  # whether topics are there: of one that was deleted librdkafka says nothing
 LOOK_S_MAX = 5.0
 LOOKS_MAX = 10  # brokers that have just started may not know a topic yet
 LOOK_PAUSE_S = 1.0
@@ -117,6 +118,7 @@ class ReferenceReader:
         reader = kafka.reader(self._settings)
         assigned = [TopicPartition(name, p, 0) for name, p in ends]
         reader.assign(assigned)
+        looked_at = time.monotonic()
         while not self._stop.is_set():
             for message in reader.consume(BATCH_MAX, POLL_S):
                 error = message.error()
@@ -129,6 +131,9 @@ class ReferenceReader:
                 for p in reader.position(assigned)
             ):
                 self._ready.set()
+            if time.monotonic() - looked_at >= LOOK_EVERY_S:
+                self._look(reader)
+                looked_at = time.monotonic()
         reader.close()
 
     def _trouble(self, reader: Consumer, error: KafkaError, topic: str) -> None:
@@ -148,15 +153,32 @@ class ReferenceReader:
                 "(`gridwire topics --apply`) and have its rows written again, or restore it"
             )
 
+    def _look(self, reader: Consumer) -> None:
+        """Raises FatalError where a topic may not be read any more, or is gone."""
+        for topic in self._read:
+            try:
+                error = self._fault(reader, topic)
+            except KafkaException as unanswered:
+                error = unanswered.args[0]
+            if error is not None:
+                self._trouble(reader, error, topic)
+
+    def _fault(self, reader: Consumer, topic: str) -> KafkaError | None:
+        """What brokers say against a topic, or that partitions of it are missing. Raises KafkaException."""
+        found = reader.list_topics(topic, timeout=LOOK_S_MAX).topics[topic]
+        if found.error is None and not self._read[topic] <= found.partitions.keys():
+            return KafkaError(KafkaError._UNKNOWN_PARTITION)  # noqa: SLF001 -- its public name
+        fault: KafkaError | None = found.error
+        return fault
+
     def _gone(self, reader: Consumer, topic: str) -> bool:
         """Whether the brokers agree for a while that the topic, or a partition of it, is not there."""
         for _ in range(LOOKS_MAX):
             try:
-                found = reader.list_topics(topic, timeout=LOOK_S_MAX).topics[topic]
+                fault = self._fault(reader, topic)
             except KafkaException:
                 return False  # no answer is another matter
-            known = found.error is None or found.error.code() not in UNKNOWN
-            if known and self._read[topic] <= found.partitions.keys():
+            if fault is None or fault.code() not in UNKNOWN:
                 return False
             if self._stop.wait(LOOK_PAUSE_S):
                 return False

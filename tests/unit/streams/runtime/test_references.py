@@ -44,7 +44,7 @@ class Client:
 
     def __init__(self, *given: _Message) -> None:
         self.given = list(given)
-        self.looked: list[Any] = []
+        self.looked: list[Any] = [there(0)]
         self.looks = 0
 
     def assign(self, _places: Any) -> None:
@@ -152,6 +152,28 @@ def test_brokers_that_do_not_know_the_topic_for_a_moment_cost_nothing(
     client.given = [failing(KafkaError.UNKNOWN_TOPIC_OR_PART)]
     client.looked = looked
     goes_on(reader, client)
+
+
+@pytest.mark.parametrize(
+    ("looked", "said"),
+    [
+        (NOWHERE, "gridwire topics --apply"),
+        (
+            SimpleNamespace(error=KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED), partitions={}),
+            "grant DESCRIBE and READ",
+        ),
+    ],
+)
+def test_what_the_client_does_not_tell_is_found_by_looking(
+    client: Client,
+    reader: ReferenceReader,
+    monkeypatch: pytest.MonkeyPatch,
+    looked: Any,
+    said: str,
+) -> None:
+    monkeypatch.setattr(references, "LOOK_EVERY_S", 0.0)
+    client.looked = [there(0), there(0), looked]
+    assert said in str(ended(reader))
 
 
 def test_other_errors_are_counted_each_and_told_once_in_a_while(
