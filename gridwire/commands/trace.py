@@ -1,21 +1,26 @@
 """`gridwire trace ID`: from cause to effect over all topics."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import Message, TopicPartition
 
 from gridwire import dead_letters, kafka
 from gridwire.codec import Codec, CodecError, Registry
+from gridwire.headers import headers_of
 from gridwire.records import PII, Record
 from gridwire.settings import KafkaSettings
 from gridwire.topics import BY_NAME, DEAD_LETTERS, TOPICS
 
 BATCH = 2_000
 POLL_S = 0.5
-READ_S_MAX = 300.0
+READ_S_MAX = 300.0  # each of the two times that topics are read
+TRACES_MAX = 1_000  # of which an id may be part
+ENTRIES_MAX = 10_000  # of a chain; they are shown in order, so they are held
 NOT_FOUND = 3
 # Facts worth a glance; none of them may hold personal data.
 FACTS = (
@@ -39,7 +44,10 @@ def trace(settings: KafkaSettings, wanted: str, *, since_hours: float, as_json: 
 
     Reads all topics from `since_hours` ago. Exit status 3 where nothing is found.
     """
-    found = sorted(_chain(settings, wanted, since_hours), key=lambda entry: entry["produced_at"])
+    reading = Reading(settings, since_hours)
+    found = sorted(_chain(reading, wanted), key=lambda entry: entry["produced_at"])
+    if reading.cut:
+        print(reading.cut, file=sys.stderr)
     if not found:
         print(
             f"nothing found for {wanted} in the last {since_hours:g} hours: try --since-hours with more"
@@ -49,22 +57,50 @@ def trace(settings: KafkaSettings, wanted: str, *, since_hours: float, as_json: 
     return 0
 
 
-def _chain(settings: KafkaSettings, wanted: str, since_hours: float) -> list[dict[str, Any]]:
-    """First which trace is meant (an id may be of any record in it), then all of its records."""
-    entries = list(_entries(settings, since_hours))
-    traces = {
-        e["trace_id"]
-        for e in entries
-        if wanted in (e["event_id"], e["trace_id"], e["causation_id"])
-    }
-    return [entry for entry in entries if entry["trace_id"] and entry["trace_id"] in traces]
+@dataclass(slots=True)
+class Reading:
+    """What is read, and why it is not all that there is: `cut`, empty where it is."""
+
+    settings: KafkaSettings
+    since_hours: float
+    cut: str = ""
+
+    def stop(self, why: str) -> None:
+        """The first reason stands."""
+        self.cut = self.cut or (
+            f"this is not all: {why}. Look at a shorter time (--since-hours), or for an id of the trace itself"
+        )
 
 
-def _entries(settings: KafkaSettings, since_hours: float) -> Iterator[dict[str, Any]]:
-    registry = Registry(settings.registry_url)
+def _chain(reading: Reading, wanted: str) -> list[dict[str, Any]]:
+    """First which trace is meant (an id may be of any record in it), then all of its records.
+
+    Topics are read twice, so that only the ids of traces are held at first, and one chain afterwards.
+    """
+    traces: set[str] = set()
+    for entry in _entries(reading):
+        ids = (entry["event_id"], entry["trace_id"], entry["causation_id"])
+        if entry["trace_id"] and wanted in ids:
+            traces.add(entry["trace_id"])
+        if len(traces) > TRACES_MAX:
+            reading.stop(f"{wanted} is part of more than {TRACES_MAX} traces")
+            break
+    found: list[dict[str, Any]] = []
+    for entry in _entries(reading) if traces else ():
+        if entry["trace_id"] not in traces:
+            continue
+        if len(found) == ENTRIES_MAX:
+            reading.stop(f"more than {ENTRIES_MAX} records belong to it")
+            break
+        found.append(entry)
+    return found
+
+
+def _entries(reading: Reading) -> Iterator[dict[str, Any]]:
+    registry = Registry(reading.settings.registry_url)
     codec = Codec(registry)
     try:
-        for message in _messages(settings, since_hours):
+        for message in _messages(reading):
             topic = BY_NAME.get(message.topic() or "")
             if topic is None:
                 yield _dead(message)
@@ -77,17 +113,19 @@ def _entries(settings: KafkaSettings, since_hours: float) -> Iterator[dict[str, 
         registry.close()
 
 
-def _messages(settings: KafkaSettings, since_hours: float) -> Iterator[Message]:
-    reader = kafka.reader(settings)
+def _messages(reading: Reading) -> Iterator[Message]:
+    """All messages of all topics, for at most READ_S_MAX; `reading` says where that was not enough."""
+    reader = kafka.reader(reading.settings)
     try:
-        partitions = _from(settings, reader, since_hours)
+        partitions = _from(reading.settings, reader, reading.since_hours)
         reader.assign([TopicPartition(p.topic, p.partition, p.offset) for p, _ in partitions])
         ends = {(p.topic, p.partition): end for p, end in partitions}
         deadline = time.monotonic() + READ_S_MAX
         asked = [p for p, _ in partitions]
-        while time.monotonic() < deadline and any(
-            p.offset < ends[p.topic, p.partition] for p in reader.position(asked)
-        ):
+        while any(p.offset < ends[p.topic, p.partition] for p in reader.position(asked)):
+            if time.monotonic() > deadline:
+                reading.stop(f"reading all topics takes longer than {READ_S_MAX:g} seconds")
+                return
             yield from (m for m in reader.consume(BATCH, POLL_S) if m.error() is None)
     finally:
         reader.close()
@@ -137,13 +175,9 @@ def _entry(message: Message, record: Record) -> dict[str, Any]:
 
 
 def _dead(message: Message) -> dict[str, Any]:
-    raw = message.headers() or []
-    headers = {
-        name: (value or b"") for name, value in (raw.items() if isinstance(raw, dict) else raw)
-    }
     text = {
-        name: v.decode() if isinstance(v, bytes) else v
-        for name, v in headers.items()
+        name: (value or b"").decode(errors="replace")
+        for name, value in headers_of(message)
         if name.startswith(dead_letters.OURS)
     }
     return {

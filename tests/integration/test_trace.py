@@ -7,6 +7,7 @@ import pytest
 from gridwire import kafka as clients
 from gridwire import records as r
 from gridwire import topics
+from gridwire.commands import trace as module
 from gridwire.commands.trace import NOT_FOUND, trace
 from gridwire.settings import KafkaSettings
 from sandbox.kafka import RunningBroker
@@ -70,6 +71,31 @@ def test_an_unknown_id_says_what_to_try(
 ) -> None:
     assert trace(settings, "no-such-id", since_hours=1, as_json=False) == NOT_FOUND
     assert "--since-hours" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "why"),
+    [("READ_S_MAX", -1.0, "takes longer than"), ("ENTRIES_MAX", 1, "more than 1 records")],
+)
+def test_a_trace_that_is_not_whole_says_so(  # noqa: PLR0917 -- two fixtures, one case
+    settings: KafkaSettings,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    bound: str,
+    value: float,
+    why: str,
+) -> None:
+    writer = Topics(settings)
+    two = [event("bob", event_id=f"cut-{n}", trace_id="cd" * 16, occurred_at=1) for n in range(2)]
+    writer.write(topics.BRAZE_ENGAGEMENT, two)
+    writer.close()
+    monkeypatch.setattr(module, bound, value)
+    status = trace(settings, "cut-0", since_hours=1, as_json=True)
+    said = capsys.readouterr()
+    assert "this is not all" in said.err
+    assert why in said.err
+    if status == 0:
+        assert len(json.loads(said.out)) == 1
 
 
 HEADER = {
