@@ -1,11 +1,13 @@
 """Runs flows over lists, with a fake clock and no broker: what TopologyTestDriver is to Kafka Streams.
 
 The engine, codec and schemas are the real ones; only Kafka is left out. Records go in by topic, outputs are read by
-topic; outputs that other legs of the driven flows read are passed on to them. One partition holds all state.
+topic; outputs that other legs of the driven flows read are passed on to them. One partition holds all state; what would
+not be found with several partitions is an error all the same (see `streams.placement`).
 """
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,6 +26,7 @@ from streams.engine.references import References
 from streams.engine.settle import Limits
 from streams.engine.task import Task
 from streams.flow import Flow, Table
+from streams.placement import PlacedRunner, Placement, placed
 from streams.topology import reads_of
 
 R = TypeVar("R", bound=Record)
@@ -78,10 +81,15 @@ class Driver:
         self._codec = Codec(LocalRegistry())
         self._references = References(self._plan.references, self._codec)
         self._limits = limits or Limits()
-        self._task = Task(self._plan, 0, self._codec, self._references, self._limits)
+        self._placement = Placement()
+        self._task = self._new_task()
         self._changelog: dict[str, dict[str, bytes]] = defaultdict(dict)
         self._outputs: dict[str, list[Any]] = defaultdict(list)
         self._offsets: Counter[str] = Counter()
+
+    def _new_task(self) -> Task:
+        parts = (self._plan, 0, self._codec, self._references, self._limits)
+        return Task(*parts, runner=partial(PlacedRunner, self._placement))
 
     # -- in ---------------------------------------------------------------------------------------------
     def row(self, table: Table[Row], row: Row) -> None:
@@ -94,8 +102,9 @@ class Driver:
             self._references[table].apply(key, raw)
         else:
             self._task.state.tables[table.name].put(key, stamped, raw)
+        placed(self._placement, table, key)
         self._task.row_arrived(table.name, key, self.now_ms)
-        self._settle()
+        self._round_ends()
 
     def send(self, topic: Topic[R], *records: R) -> None:
         """Publishes records as one batch. Header fields that are empty are filled in."""
@@ -111,7 +120,7 @@ class Driver:
         self._task.process(
             topic, [self._message(topic, key, raw) for key, raw in messages], self.now_ms
         )
-        self._settle()
+        self._round_ends()
 
     def replay(self, dead: Dead, letter: str) -> None:
         """Brings a dead letter back as `gridwire dead-letters replay` does; `letter`: its id."""
@@ -123,7 +132,7 @@ class Driver:
         topic = self._plan.topics[name]
         found = self._message(topic, message.key(), raw, again.headers())
         self._task.process(topic, [found], self.now_ms)
-        self._settle()
+        self._round_ends()
 
     def _ready(self, record: R, where: str) -> R:
         """`record` with an id, times and a trace, where it has none."""
@@ -167,13 +176,12 @@ class Driver:
 
     def restart(self) -> None:
         """Loses memory and restores it from the changelogs, as a worker does; what is due by then follows."""
-        self._task = Task(self._plan, 0, self._codec, self._references, self._limits)
+        self._task = self._new_task()
         for name, rows in self._changelog.items():
             for key, value in rows.items():
                 self._task.state.stores[name].restore(key, value)
         self._task.restored()
-        self._settle()
-        self.advance()
+        self._round_ends()
 
     # -- out --------------------------------------------------------------------------------------------
     def out(self, topic: Topic[R]) -> list[R]:
@@ -215,6 +223,11 @@ class Driver:
     def parked(self) -> int:
         """Records that wait for a row."""
         return self._task.parked
+
+    def _round_ends(self) -> None:
+        """Commits; what is due by now follows, as at the end of each of a worker's rounds."""
+        self._settle()
+        self.advance()
 
     def _settle(self) -> None:
         """Commits, collects outputs, and passes on what other legs read, in order."""

@@ -5,7 +5,7 @@ Nothing here touches Kafka. A round calls `process` and `tick`, then `drain` for
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gridwire.codec import Codec
@@ -33,7 +33,8 @@ TIMERS_PER_TICK_MAX = 1_000
 class Task:
     """All legs of a plan over one partition. `home`: where its committed rows live; default: in memory.
 
-    `group`: the worker group that this is: dead letters come back to the one that gave them up.
+    `group`: the worker group that this is: dead letters come back to the one that gave them up. `runner`: what makes
+    the runner of the legs, in tests.
     """
 
     def __init__(
@@ -46,11 +47,12 @@ class Task:
         *,
         home: Home | None = None,
         group: str = "",
+        runner: Callable[..., Runner] = Runner,
     ) -> None:
         self.plan = plan
         self.partition = partition
         self._limits = limits
-        self._runner = Runner(plan, partition, codec, references, limits, home=home)
+        self._runner = runner(plan, partition, codec, references, limits, home=home)
         self.state = self._runner.state
         parking = Parking(self.state.stores[PARKED_STORE], limits)
         self._waiting = Waiting(plan, codec, self._runner, parking)

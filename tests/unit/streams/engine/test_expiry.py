@@ -18,9 +18,11 @@ DAY_MS = 86_400_000
 def driven(**rows: int) -> Driver:
     """Orders by reference → how many days ago they were written."""
     driver = Driver(ORDER_FEED)
+    state = driver._task.state.tables["orders"]
     for ref, days in rows.items():
         row = msgspec.structs.replace(order(ref), produced_at=START_MS - days * DAY_MS)
-        driver.row(ORDERS, row)
+        state.put(ref, row, driver._codec.of(ORDERS.changelog).encode(row))
+    driver._settle()  # as restored: by `row` they would expire in the round in which they come
     return driver
 
 
