@@ -1,7 +1,8 @@
 """The tasks of a worker and what a round does with them. Knows Kafka only as messages in and writes out.
 
-Everything here runs either in the event loop while no consume is under way, or in a rebalance callback while the event
-loop waits for that consume: never both at once, so there are no locks.
+There are no locks: the event loop and the Kafka thread take turns. While the Kafka thread commits what is sealed, the
+event loop works on what is open; it waits for every other call there, rebalance callbacks within a consume included.
+ARCHITECTURE.md has the table of who calls what in which thread.
 """
 
 import logging

@@ -39,6 +39,7 @@ QUIET_COMMIT_S = (
 ROUND_S_MAX = 60.0
 CALLBACK_S_MAX = 60.0
 ABORT_PAUSE_S = 0.2
+REGISTRY_PAUSE_S = 2.0  # it is asked once in a few seconds, whoever asks
 AGAIN = (AbortedError, RegistryUnavailableError)  # the round is read again
 OBSERVE_EVERY_S = 1.0
 STOP_S_MAX = 15.0
@@ -336,7 +337,8 @@ class Consumer(QuietConsumer):
                 return
         if isinstance(error, AbortedError) and error.uncertain:
             await self._kafka(self._begin_again)
-        await asyncio.sleep(ABORT_PAUSE_S)
+        away = isinstance(error, RegistryUnavailableError)
+        await asyncio.sleep(REGISTRY_PAUSE_S if away else ABORT_PAUSE_S)
 
     async def _rewound(self) -> bool:
         try:
