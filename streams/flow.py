@@ -223,8 +223,8 @@ class Fold:
     """Records change a state per key; outputs follow at once or by durable timers.
 
     `state` is a private struct, or a partitioned table whose rows are the state (others may look them up).
-    All records of one state, and the rows looked up beside it, must lie in one partition: so their topic key follows from
-    the state key (it is the same, or a part of it). The driver raises PlacementError where they do not.
+    All records of one state, and the rows looked up beside it, must lie in one partition: so their topic key follows
+    from the state key (it is the same, or a part of it). The driver raises PlacementError where they do not.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What the driver checks and a worker cannot afford to: a state, and the rows looked up beside it, lie in one partition.
+"""What the driver checks and a worker cannot afford to: a state and the rows looked up beside it lie in one partition.
 
 A worker has only what lies in the partition of the record that it reads. The driver has one partition, where a flow
 that keys wrongly would look right; so it notes from where each state and row is reached, as if there were many.

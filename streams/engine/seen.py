@@ -62,9 +62,13 @@ class Seen:
         chosen = [(number, _whole(chunks[number])) for number in sorted(chunks)]
         over = sum(len(chunk) for _, chunk in chosen) // ID_BYTES - self._ids_max
         self._rows = _Rows(chosen, next=chosen[-1][0] + 1 if chosen else 0)
-        self._ids = {one for _, chunk in chosen for one in _split(chunk)}
+        self._ids = set()
         self._forget(over)
         self._changes.clear()
+        # Only now: what was forgotten may have come again, and stand in a later row.
+        first = self._rows.forgotten * ID_BYTES
+        for number, (_, chunk) in enumerate(self._rows.chunks):
+            self._ids.update(_split(chunk if number else chunk[first:]))
 
     def first_time(self, event_id: str) -> bool:
         """True once per id."""

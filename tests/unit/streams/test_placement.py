@@ -95,7 +95,7 @@ def test_a_timer_that_looks_up_a_row_of_another_partition_is_an_error() -> None:
     driver = Driver(flow(leg))
     driver.row(ORDERS, order("o"))
     driver.send(topics.BRAZE_ENGAGEMENT, event("ann"))
-    with pytest.raises(PlacementError, match="a timer of test.flow/wrong"):
+    with pytest.raises(PlacementError, match=r"a timer of test\.flow/wrong"):
         driver.advance(seconds=2)
 
 
