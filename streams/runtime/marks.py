@@ -27,7 +27,6 @@ ANSWER_S_MAX = 10.0
 MARKER_MS_MAX = int(kafka.COMPACTED["delete.retention.ms"]) // 2
 
 Spot = tuple[str, int]  # changelog topic, partition
-Spots = Mapping[Spot, TopicPartition]
 
 
 class Marks:
