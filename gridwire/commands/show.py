@@ -11,6 +11,7 @@ from gridwire.settings import KafkaSettings, SettingsError, load
 from gridwire.topics import DEAD_LETTERS, TOPICS
 from streams.engine.plan import plan
 from streams.feeds import FEEDS
+from streams.flow import Columns, Leg
 from streams.flows import FLOWS
 from streams.topology import lookups_of, reads_of
 
@@ -38,7 +39,7 @@ def flows(*, as_json: bool) -> int:
                         "name": leg.name,
                         "shape": type(leg).__name__.lower(),
                         "reads": [topic.name for topic in reads_of(leg)],
-                        "looks_up": sorted({look.table.name for look in lookups_of(leg)}),
+                        "looks_up": _looked_up(leg),
                         "writes": [topic.name for topic in leg.writes],
                     }
                     for leg in legs
@@ -47,6 +48,12 @@ def flows(*, as_json: bool) -> int:
         )
     print(json.dumps(rows, indent=2) if as_json else "\n".join(_flow_text(row) for row in rows))
     return 0
+
+
+def _looked_up(leg: Leg) -> list[str]:
+    """Names of the tables, without the one that a fold keeps itself; a columns leg asks all of its tables."""
+    tables = leg.tables if isinstance(leg, Columns) else (look.table for look in lookups_of(leg))
+    return sorted({table.name for table in tables})
 
 
 def _flow_text(row: dict[str, Any]) -> str:

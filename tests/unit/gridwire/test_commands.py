@@ -99,6 +99,14 @@ def test_every_flow_is_listed_with_what_it_reads_and_writes(
     assert all(leg["reads"] for row in rows for leg in row["legs"])
 
 
+def test_a_columns_leg_is_listed_with_what_it_looks_up(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["flows"]) == 0
+    found = [line for line in capsys.readouterr().out.splitlines() if " enrich " in line]
+    assert [line.partition(" → ")[0].split(" + ")[1] for line in found] == [
+        "customers, partners, products"
+    ]
+
+
 def test_topics_lists_changelogs_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["topics"]) == 0
     text = capsys.readouterr().out
