@@ -50,7 +50,10 @@ FLOWS_MAY = (
     "streams.rules",
     "streams.tables",
 )
-COLUMNS_MAY = ("pyarrow", "pyarrow.compute")  # in files of columns: no I/O as they use it
+COLUMNS_MAY = (  # in files of columns (ADR 9): no I/O as they use it
+    "pyarrow",
+    "pyarrow.compute",
+)
 COLUMNS_FILE = "_columns"
 CONNECTOR_LIST = "connectors.registry"  # the one module that lists them all
 PRODUCT = ("gridwire", "connectors", "streams")
@@ -155,9 +158,7 @@ def impure_flows(source: Source) -> list[str]:
         return []
     may = FLOWS_MAY + (COLUMNS_MAY if source.module.endswith(COLUMNS_FILE) else ())
     found = [
-        source.at(
-            node, f"imports {name}: flows and rules are pure; what they need comes as an argument"
-        )
+        source.at(node, f"imports {name}: {_instead(name)}")
         for node, name in imported(source)
         if not within(name, may) and not _pure_standard_library(name)
     ]
@@ -171,6 +172,15 @@ def impure_flows(source: Source) -> list[str]:
         and node.func.attr in NOW
     ]
     return found
+
+
+def _instead(name: str) -> str:
+    if name.split(".", maxsplit=1)[0] == "pyarrow":
+        return (
+            f"of pyarrow, flows may import {' and '.join(COLUMNS_MAY)}, in files whose names end in "
+            f"{COLUMNS_FILE}.py: put the function on columns there"
+        )
+    return "flows and rules are pure; what they need comes as an argument"
 
 
 def _pure_standard_library(name: str) -> bool:

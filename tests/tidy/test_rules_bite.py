@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.tidy import imports, shapes, words
-from tests.tidy.sources import Source
+from tests.tidy.sources import ROOT, Source
 
 Rule = Callable[[Source], list[str]]
 LONG = "def f() -> None:\n" + "    g()\n" * 70
@@ -63,6 +63,7 @@ RIGHT: list[tuple[Rule, str, str]] = [
     (imports.neighbours, "connectors/registry.py", "from connectors.braze import sink"),
     (imports.impure_flows, "streams/flows/a.py", "from dataclasses import dataclass"),
     (imports.impure_flows, "streams/flows/a.py", "from gridwire.records import Order"),
+    (imports.impure_flows, "streams/flows/a_columns.py", "import pyarrow.compute as pc"),
     (imports.impure_flows, "streams/runtime/a.py", "import time"),
     (imports.unsafe_faust, "streams/runtime/a.py", "self.consumer.commit()"),
     (imports.unsafe_faust, "streams/runtime/a.py", "faust.App"),
@@ -87,6 +88,17 @@ def test_what_a_rule_is_against_is_found_with_its_place(rule: Rule, path: str, t
     found = said(rule, path, text)
     assert len(found) == 1
     assert found[0].startswith(path)
+
+
+def test_who_imports_pyarrow_in_another_file_is_told_the_suffix() -> None:
+    (found,) = said(imports.impure_flows, "streams/flows/a.py", "import pyarrow")
+    assert "in files whose names end in _columns.py" in found
+
+
+def test_the_suffix_of_files_of_columns_is_the_one_that_is_written_down() -> None:
+    for page in ("ARCHITECTURE.md", "docs/adr/0009-columns-beside-records.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert f"files whose names end in `{imports.COLUMNS_FILE}`" in text, page
 
 
 @pytest.mark.parametrize(("rule", "path", "text"), RIGHT)
