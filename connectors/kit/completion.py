@@ -11,6 +11,7 @@ a fetch begins are settled by it: it reads the object as it stands then.
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -43,7 +44,9 @@ from connectors.kit.work import (
 from gridwire import metrics
 from gridwire.codec import CodecError, RegistryUnavailableError
 from gridwire.dead_letters import Why, count
+from gridwire.headers import headers_of
 from gridwire.records import Notice
+from gridwire.replays import replay_in
 from gridwire.topics import DEAD_LETTER_SOURCES
 
 REGISTRY_DELAY_S = 1.0
@@ -209,7 +212,7 @@ class Completions:
             "notice given up",
             extra={"platform": self._platform, "reason": why.reason, "offset": entry.offset},
         )
-        letters = letters_of(DEAD_LETTER_SOURCES, why, entry.message)
+        letters = letters_of(DEAD_LETTER_SOURCES, _after_replays(why, entry), entry.message)
         resource = self._resource(notice)
         return Settled((entry,), tuple(letters), partial(self._given_up, resource, outcome, why))
 
@@ -243,6 +246,12 @@ class Completions:
     def _given_up(self, resource: str, outcome: str, why: Why) -> None:
         metrics.FETCHES.labels(self._platform, resource, outcome).inc()
         count(DEAD_LETTER_SOURCES, why)
+
+
+def _after_replays(why: Why, entry: Entry) -> Why:
+    """A letter that came back and fails again has a higher attempt: the notice itself does not count replays."""
+    before = replay_in(headers_of(entry.message))
+    return replace(why, attempt=max(why.attempt, before.attempt + 1)) if before else why
 
 
 def _question(notice: Notice) -> tuple[Any, ...]:

@@ -22,12 +22,18 @@ def entry(
     value: bytes = b"",
     record: Any = None,
     intended: bool = False,
+    headers: Sequence[tuple[str, bytes | None]] = (),
 ) -> Entry:
     """A record as the Kafka thread hands it over."""
     home = of or assigned()
     raw_key = None if key is None else key.encode()
     message = Message(
-        topic=home.topic, partition=home.partition, offset=offset, key=raw_key, value=value
+        topic=home.topic,
+        partition=home.partition,
+        offset=offset,
+        key=raw_key,
+        value=value,
+        headers=[*headers],
     )
     return Entry(home, message, offset, raw_key, intended, record)
 

@@ -22,6 +22,7 @@ from connectors.kit.retry import RetryPolicy
 from connectors.kit.work import Entry, Later, Settled
 from gridwire import dead_letters
 from gridwire.records import Notice, Partner
+from gridwire.replays import ATTEMPT, Replay
 from gridwire.topics import TRADING_GRID_NOTICES, TRADING_GRID_PARTNERS
 from tests.unit.connectors.kit.clocks import EPOCH_S, FakeTime
 from tests.unit.connectors.kit.platforms import Scripted, ScriptedHttp, answer, platform
@@ -158,6 +159,21 @@ async def test_a_notice_is_given_up_after_its_attempts_or_its_age(changes: Any) 
     assert headers[dead_letters.REASON] == b"given up"
     assert headers[dead_letters.EXCEPTION_MESSAGE] == b"given up: not there"
     assert letter.value == one.message.value()
+
+
+@pytest.mark.parametrize("changes", [{"fetch_attempt": 3}, {"resource": "planet"}])
+async def test_a_letter_that_came_back_and_fails_again_has_a_higher_attempt(changes: Any) -> None:
+    world = World(*[answer(404)] * 3)
+    attempts: list[int] = []
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+    for _ in range(3):
+        value = world.avro.encoded(TRADING_GRID_NOTICES, msgspec.structs.replace(NOTICE, **changes))
+        one = entry(1, NOTICE.key, of=world.home, value=value, headers=headers)
+        (letter,) = (await world.settled(one)).outputs
+        attempts.append(int(dict(letter.headers)[ATTEMPT] or b""))
+        headers = tuple(Replay("dead-letter.sources/0/1", attempt=attempts[-1]).headers())
+    first = 1 + changes.get("fetch_attempt", 0)
+    assert attempts == [first, first + 1, first + 2]
 
 
 async def test_a_platform_that_answers_badly_parks_the_notice_while_it_is_well_otherwise() -> None:
