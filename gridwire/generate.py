@@ -25,6 +25,16 @@ PRIMITIVES = {
     "boolean": "bool",
     "bytes": "bytes",
 }
+KNOWN = frozenset({*PRIMITIVES, "null"})
+HEADER = (  # what every record of a topic begins with
+    "event_id",
+    "occurred_at",
+    "produced_at",
+    "source",
+    "version",
+    "trace_id",
+    "causation_id",
+)
 STAMPED = {  # filled in by whoever writes the record to Kafka, so they may be left out where it is made
     "event_id": '""',
     "occurred_at": "0",
@@ -66,13 +76,75 @@ def load(folder: Path) -> list[Schema]:
     """All top-level record schemas, sorted by path."""
     schemas = []
     for path in sorted(folder.rglob("*.avsc")):
-        schema = json.loads(path.read_text())
+        schema = read(path)
         if schema.get("name") != path.stem:
             raise SchemaFileError(
                 f"{path}: the record is named {schema.get('name')}; rename it {path.stem}"
             )
+        check_header(path, schema)
         schemas.append(schema)
+    check_types(folder, schemas)
     return schemas
+
+
+def read(path: Path) -> Schema:
+    """One schema file."""
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SchemaFileError(f"{path}: no JSON: {error}; mend it there") from None
+    if not isinstance(schema, dict) or schema.get("type") != "record":
+        raise SchemaFileError(f'{path}: write one record: {{"type": "record", "name": …}}')
+    missing = [name for name in ("name", "namespace", "fields") if not schema.get(name)]
+    if missing:
+        raise SchemaFileError(f"{path}: the record lacks {', '.join(missing)}: add it")
+    return schema
+
+
+def check_header(path: Path, schema: Schema) -> None:
+    """Every record of a topic begins with the fields of `Record`."""
+    names = tuple(field.get("name") for field in schema["fields"])
+    if names[: len(HEADER)] == HEADER:
+        return
+    missing = [name for name in HEADER if name not in names]
+    what = f"it lacks {', '.join(missing)}" if missing else "they stand elsewhere"
+    raise SchemaFileError(
+        f"{path}: a record begins with the fields {', '.join(HEADER)}, in this order, and {what}: copy them from "
+        "the beginning of another schema file"
+    )
+
+
+def check_types(folder: Path, schemas: list[Schema]) -> None:
+    """Every type is a primitive one, or declared in some schema file and named in full."""
+    types = {name for schema in schemas for name, _ in named_types(schema, "")}
+    paths = {path.stem: path for path in folder.rglob("*.avsc")}
+    for schema in schemas:
+        for _, node in named_types(schema, ""):
+            for field in node.get("fields", ()):
+                for unknown in type_names(field.get("type")):
+                    if unknown not in types and unknown not in KNOWN:
+                        raise SchemaFileError(
+                            f"{paths[schema['name']]}: field {field.get('name')}: no type {unknown!r}: write one of "
+                            f"{', '.join(sorted(KNOWN))}, or the full name of a type of another schema file"
+                        )
+
+
+def type_names(node: Any) -> Iterator[Any]:
+    """What a field's type refers to by name; None where a type is missing."""
+    if isinstance(node, list):
+        for branch in node:
+            yield from type_names(branch)
+    elif not isinstance(node, dict):
+        yield node
+    elif node.get("type") == "array":
+        yield from type_names(node.get("items"))
+    elif node.get("type") == "map":
+        yield from type_names(node.get("values"))
+    elif node.get("type") not in (
+        "record",
+        "enum",
+    ):  # those are declared here; their own fields are looked at
+        yield from type_names(node.get("type"))
 
 
 def full_name(schema: Schema, namespace: str) -> str:
@@ -147,16 +219,16 @@ def render_enum(schema: Schema) -> str:
     return f"{schema['name']} = Literal[{symbols}]\n\n\n"
 
 
-def render_record(schema: Schema, header: tuple[str, ...]) -> str:
+def render_record(schema: Schema) -> str:
     names = tuple(field["name"] for field in schema["fields"])
-    top = names[: len(header)] == header
+    top = names[: len(HEADER)] == HEADER
     base = "Record" if top else "msgspec.Struct"
     lines = [
         f"class {schema['name']}({base}, frozen=True, kw_only=True):",
         f'    """{schema["doc"]}"""',
         "",
     ]
-    own = schema["fields"][len(header) if top else 0 :]
+    own = schema["fields"][len(HEADER) if top else 0 :]
     lines.extend(f"    {f['name']}: {python_type(f['type'])}{default(f)}" for f in own)
     return "\n".join(lines) + "\n\n\n"
 
@@ -174,17 +246,8 @@ def render(schemas: list[Schema]) -> str:
     for schema in schemas:
         check_docs(schema)
         types.update(named_types(schema, ""))
-    header = (
-        "event_id",
-        "occurred_at",
-        "produced_at",
-        "source",
-        "version",
-        "trace_id",
-        "causation_id",
-    )
     enums = [render_enum(node) for node in types.values() if node["type"] == "enum"]
-    records = [render_record(node, header) for name, node in in_order(types)]
+    records = [render_record(node) for name, node in in_order(types)]
     return HEAD + "".join(enums) + "".join(records) + render_tables(schemas, types)
 
 
@@ -245,7 +308,11 @@ def main() -> int:
         "--check", action="store_true", help="write nothing; exit 1 where a file is out of date"
     )
     arguments = parser.parse_args()
-    text = formatted(render(load(SCHEMAS)))
+    try:
+        text = formatted(render(load(SCHEMAS)))
+    except SchemaFileError as error:
+        print(error, file=sys.stderr)
+        return 1
     current = TARGET.read_text() if TARGET.exists() else ""
     if arguments.check:
         if text != current:
