@@ -212,11 +212,7 @@ def _say_where(scenario: Scenario) -> None:
     print("\neverything keeps running until Ctrl-C:")
     for name, where in lines.items():
         print(f"  {name:20} {where}")
-    kafka = environment.kafka_variables(places)
-    exports = {name: kafka[name] for name in ("KAFKA_BOOTSTRAP", "SCHEMA_REGISTRY_URL")}
-    exports |= {"GATEWAY": places.gateway_url, "SANDBOX": places.sandbox_url}
-    exports |= {"CURRENTS_TOKEN": scenario.known.currents_token}  # of this run, on this machine
     print("\nin another terminal:")
-    for name, value in exports.items():
+    for name, value in environment.exports(places, scenario.known).items():
         print(f"  export {name}={value}")
     print("  .venv/bin/gridwire trace ID    # an event id, command id or trace id", flush=True)

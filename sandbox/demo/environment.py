@@ -92,6 +92,22 @@ def kafka_variables(places: Places) -> dict[str, str]:
     return variables
 
 
+def exports(places: Places, known: Secrets) -> dict[str, str]:
+    """What another terminal needs: for `gridwire` beside the running roles, and for posting an event.
+
+    Without what only the user's own environment should hold: the credentials of an external Kafka.
+    """
+    variables = kafka_variables(places)
+    variables.pop("GRIDWIRE_KAFKA_SECURITY", None)
+    return variables | {
+        "GRIDWIRE_PLATFORMS": PLATFORMS,
+        "GRIDWIRE_WORKER_URLS": places.ops_url("streams"),
+        "GATEWAY": places.gateway_url,
+        "SANDBOX": places.sandbox_url,
+        "CURRENTS_TOKEN": known.currents_token,  # of this run, on this machine
+    }
+
+
 def _platform_variables(places: Places, known: Secrets) -> dict[str, str]:
     community = f"{places.sandbox_url}/trading-grid"
     return {

@@ -29,6 +29,10 @@ COLUMNS = (
     "delivered",
     "withheld",
 )
+LEGEND = (
+    "  kept: changed a state and led to no output yet; parked: waits for a row right now; "
+    "withheld: commands not given, as their cause lies before go-live"
+)
 # Beside the columns in the report: ever parked, timers that fired, receipts of commands that failed.
 MORE = ("waited", "timers", "failed")
 PACKAGES = ("gridwire", "faust-streaming", "fastavro", "msgspec")
@@ -98,6 +102,7 @@ class Report:
             mark = "✓" if one.ok else "✗"
             figures = " ".join(f"{one.numbers.get(column, 0):>9}" for column in COLUMNS)
             found.append(f"{mark} {name:{width}}  {figures if one.numbers else ''}".rstrip())
+        found.append(LEGEND)
         for name, one in rows.items():
             found += [f"✗ {name}: {sentence}" for sentence in one.unmet]
         return [*found, *([f"✗ {self.failure}"] if self.failure else [])]

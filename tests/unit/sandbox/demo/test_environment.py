@@ -6,7 +6,7 @@ import pytest
 
 from gridwire.commands.configuration import configuration, known_variables
 from gridwire.settings import unknown_variables
-from sandbox.demo.environment import ROLES, Places, Secrets, kafka_variables, of_role
+from sandbox.demo.environment import ROLES, Places, Secrets, exports, kafka_variables, of_role
 from sandbox.demo.stories import STORIES
 from sandbox.kafka import Broker
 from streams import settings as flow_settings
@@ -51,6 +51,23 @@ def test_the_security_of_the_users_own_kafka_does_reach_them(
     external = Broker("k:9092", "external", exactly_once=True, version="(unknown)")
     assert "GRIDWIRE_KAFKA_SECURITY" in kafka_variables(places(external))
     assert "GRIDWIRE_KAFKA_SECURITY" not in kafka_variables(places())
+
+
+def test_another_terminal_sees_the_flows_and_the_workers_of_the_running_demo() -> None:
+    here, known = places(MOCK), Secrets()
+    told = exports(here, known)
+    assert unknown_variables(known_variables(), told) == []
+    found, role = configuration(told), configuration(of_role("streams", here, known, STORIES))
+    assert found.inactive == role.inactive == {}
+    assert found.kafka.group_prefix == role.kafka.group_prefix
+    assert found.kafka.delivery == role.kafka.delivery
+    assert found.streams.worker_urls == (here.ops_url("streams"),)
+
+
+def test_credentials_of_the_users_kafka_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDWIRE_KAFKA_SECURITY", '{"sasl.password": "s3cret"}')
+    external = Broker("k:9092", "external", exactly_once=True, version="(unknown)")
+    assert "s3cret" not in str(exports(places(external), Secrets()))
 
 
 def test_the_mock_is_promised_nothing_that_it_cannot_keep() -> None:

@@ -48,6 +48,7 @@ def test_the_table_names_what_was_unmet_below_its_columns() -> None:
     assert all(column in lines[0] for column in COLUMNS)
     assert lines[1].startswith(f"✗ {FLOW}")
     assert lines[2].startswith("✓ rough input")
+    assert all(f"{column}: " in lines[3] for column in ("kept", "parked", "withheld"))
     assert lines[-1] == f"✗ {FLOW}: the customer hears of it"
 
 
