@@ -15,7 +15,6 @@ from gridwire.commands import docs
 from gridwire.commands.configuration import known_variables
 from gridwire.records import SCHEMAS
 from gridwire.topics import DEAD_LETTERS, TOPICS
-from sandbox.demo.stories import STORIES
 from streams.engine.plan import plan
 from streams.feeds import FEEDS
 from streams.flow import Flow
@@ -118,11 +117,6 @@ def test_every_flow_has_a_row_and_a_section() -> None:
         assert f"\n## {flow.id}\n" in text
     for feed in FEEDS:
         assert f"\n### {feed.id}\n" in text
-
-
-def test_every_flow_has_a_story_in_the_demo() -> None:
-    told = [story.flow_id for story in STORIES]
-    assert sorted(told) == sorted(flow.id for flow in FLOWS)
 
 
 def modules_under_test() -> set[str]:
