@@ -61,6 +61,8 @@ def parser() -> argparse.ArgumentParser:
         "--since-hours", type=float, default=24.0, help="how far back to read (default %(default)s)"
     )
     trace.add_argument("--json", action="store_true", help="machine-readable")
+    lag = commands.add_parser("lag", help="show how far consumer groups are behind")
+    lag.add_argument("--json", action="store_true", help="machine-readable")
     add_dead_letters(commands)
     table = commands.add_parser(
         "table", help="show a row of a table or a state; without one, list them"
@@ -105,6 +107,8 @@ def _over_kafka(arguments: argparse.Namespace) -> int:
         return int(_module("dead_letters").run(settings, arguments))
     if arguments.command == "table":
         return _table(settings, arguments)
+    if arguments.command == "lag":
+        return int(_module("lag").lag(settings, _streams(), as_json=arguments.json))
     return int(
         _module("trace").trace(
             settings, arguments.id, since_hours=arguments.since_hours, as_json=arguments.json
@@ -113,7 +117,7 @@ def _over_kafka(arguments: argparse.Namespace) -> int:
 
 
 def _table(settings: KafkaSettings, arguments: argparse.Namespace) -> int:
-    streams = load(importlib.import_module("streams.runtime.settings").StreamsSettings)
+    streams = _streams()
     found = _module("table").table(
         settings,
         streams,
@@ -123,6 +127,10 @@ def _table(settings: KafkaSettings, arguments: argparse.Namespace) -> int:
         as_json=arguments.json,
     )
     return int(found)
+
+
+def _streams() -> Any:
+    return load(importlib.import_module("streams.runtime.settings").StreamsSettings)
 
 
 def _module(name: str) -> Any:
