@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,30 @@ from gridwire.commands.letters.arguments import add_dead_letters
 from gridwire.settings import KafkaSettings, SettingsError, load
 
 WRONG = 2
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def load_env_file(path: Path) -> None:
-    """Variables of an `.env` file that are not set yet: NAME=value lines, # comments, optional quotes."""
+    """Variables of an `.env` file that are not set yet: NAME=value lines, # comments, optional quotes.
+
+    Raises SettingsError with every line that is none of these; never its text, which may be a secret.
+    """
     if not path.is_file():
         return
-    for line in path.read_text().splitlines():
-        name, equals, value = line.strip().removeprefix("export ").partition("=")
-        if equals and name and not name.startswith("#"):
+    problems = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.removeprefix("export ").partition("=")
+        if equals and VARIABLE.fullmatch(name.strip()):
             os.environ.setdefault(name.strip(), value.strip().strip("'\""))
+        else:
+            problems.append(
+                f"{path.name} line {number} is not NAME=value: write it so, or remove it"
+            )
+    if problems:
+        raise SettingsError(problems)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -139,8 +154,8 @@ def _module(name: str) -> Any:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point of the console script."""
-    load_env_file(Path(".env"))
     try:
+        load_env_file(Path(".env"))
         return dispatch(parser().parse_args(arguments))
     except SettingsError as error:
         print(error, file=sys.stderr)

@@ -1,11 +1,13 @@
 """Settings from the environment: declared once with type, variable, default and meaning.
 
-A settings class is a frozen `msgspec.Struct` whose fields are annotated with `Env`. `load` reads them all and
-raises one `SettingsError` that lists every problem with its fix. A secret may be given as `NAME` or as `NAME_FILE`
+A settings class is a frozen `msgspec.Struct` whose fields are annotated with `Env`, and where their type leaves too
+much open with bounds (`msgspec.Meta`) or a `Shape`. `load` reads them all, checks them, and raises one `SettingsError`
+that lists every problem with its fix. A secret may be given as `NAME` or as `NAME_FILE`
 (path of a mounted file).
 """
 
 import difflib
+import math
 import os
 import typing
 from collections.abc import Mapping
@@ -15,7 +17,10 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from gridwire.shapes import HOSTS, NAME, PORT_MAX, PROPERTIES, URLS, Shape, shown
+
 S = TypeVar("S", bound=msgspec.Struct)
+M = TypeVar("M")
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 # A variable with one of these beginnings that no settings class knows is a mistake.
 PREFIXES = ("GRIDWIRE_", "BRAZE_", "BIGCOMMERCE_", "TG_", "SFCC_", "MAILCHIMP_", "STORYTEQ_")
@@ -61,6 +66,8 @@ class Setting:
     env: Env
     type: Any
     default: Any  # msgspec.NODEFAULT: required
+    bounds: msgspec.Meta | None = None
+    shape: Shape | None = None
 
     @property
     def required(self) -> bool:
@@ -70,6 +77,16 @@ class Setting:
     def secret(self) -> bool:
         return self.type is Secret or self.type == (Secret | None)
 
+    @property
+    def private(self) -> bool:
+        """A value is never shown."""
+        return self.secret or (self.shape is not None and self.shape.private)
+
+    @property
+    def bounded_type(self) -> Any:
+        """The type with its bounds, as msgspec has them."""
+        return self.type if self.bounds is None else Annotated[self.type, self.bounds]
+
 
 def declared(cls: type[msgspec.Struct]) -> list[Setting]:
     """All settings of a class, in order."""
@@ -77,7 +94,7 @@ def declared(cls: type[msgspec.Struct]) -> list[Setting]:
     settings = []
     for field in msgspec.structs.fields(cls):
         hint = hints[field.name]
-        env = next((m for m in getattr(hint, "__metadata__", ()) if isinstance(m, Env)), None)
+        env = _said(hint, Env)
         if env is None:
             raise TypeError(
                 f"{cls.__name__}.{field.name} has no Env: annotate it with Annotated[type, Env(…)]"
@@ -85,8 +102,15 @@ def declared(cls: type[msgspec.Struct]) -> list[Setting]:
         default = field.default
         if field.default_factory is not msgspec.NODEFAULT:
             default = field.default_factory()
-        settings.append(Setting(field.name, env, typing.get_args(hint)[0], default))
+        kind = typing.get_args(hint)[0]
+        bounds, shape = _said(hint, msgspec.Meta), _said(hint, Shape)
+        settings.append(Setting(field.name, env, kind, default, bounds, shape))
     return settings
+
+
+def _said(hint: Any, kind: type[M]) -> M | None:
+    """What an annotation says in an object of `kind`."""
+    return next((one for one in getattr(hint, "__metadata__", ()) if isinstance(one, kind)), None)
 
 
 def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
@@ -100,22 +124,72 @@ def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
             if raw is None and setting.required:
                 problems.append(f"{setting.env.name} is missing: set it to {setting.env.doc}")
             elif raw is not None:
-                values[setting.field] = convert(raw, setting.type)
+                values[setting.field] = _checked(raw, setting)
         except (ValueError, OSError) as error:
-            problems.append(
-                f"{setting.env.name} is not valid ({error}): set it to {setting.env.doc}"
-            )
+            problems.append(f"{_given(setting, environ)} is not valid ({error}): {_fix(setting)}")
     if problems:
         raise SettingsError(problems)
     return cls(**values)
 
 
 def _raw(setting: Setting, environ: Mapping[str, str]) -> str | None:
+    """None where it is not set. Raises ValueError, OSError where its file has nothing."""
     path = environ.get(f"{setting.env.name}_FILE") if setting.secret else None
     if path:
-        return Path(path).read_text().strip()
+        held = _held(Path(path))
+        if not held:
+            raise ValueError("the file is empty")
+        return held
     raw = environ.get(setting.env.name)
+    if raw is not None and not raw.strip() and setting.shape and not setting.shape.empty:
+        raise ValueError("it is set, and empty")
     return raw or None
+
+
+def _held(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise ValueError("the file is no UTF-8 text") from error
+    except OSError as error:
+        raise OSError(error.strerror or type(error).__name__) from error
+
+
+def _given(setting: Setting, environ: Mapping[str, str]) -> str:
+    """The variable that a value came from, with the value where that may be shown."""
+    path = environ.get(f"{setting.env.name}_FILE") if setting.secret else None
+    if path:
+        return f"{setting.env.name}_FILE={path!r}"
+    if setting.private:
+        return setting.env.name
+    return f"{setting.env.name}={shown(environ.get(setting.env.name, ''))}"
+
+
+def _fix(setting: Setting) -> str:
+    remove = "" if setting.required else ", or remove it"
+    return f"set it to {setting.env.doc}{remove}"
+
+
+def _checked(raw: str, setting: Setting) -> Any:
+    """`raw` as a value of the setting. Raises ValueError with what is wrong."""
+    value = convert(raw, setting.type)
+    if setting.bounds is not None:
+        _check_bounds(value, setting.bounds)
+    if setting.shape is not None:
+        setting.shape.check(value)
+    return value
+
+
+def _check_bounds(value: float, bounds: msgspec.Meta) -> None:
+    broken = (
+        (bounds.ge is not None and value < bounds.ge, "at least", bounds.ge),
+        (bounds.gt is not None and value <= bounds.gt, "more than", bounds.gt),
+        (bounds.le is not None and value > bounds.le, "at most", bounds.le),
+        (bounds.lt is not None and value >= bounds.lt, "less than", bounds.lt),
+    )
+    for is_broken, words, bound in broken:
+        if is_broken:
+            raise ValueError(f"it must be {words} {bound}")
 
 
 def convert(raw: str, kind: Any) -> Any:
@@ -127,7 +201,9 @@ def convert(raw: str, kind: Any) -> Any:
         if raw.lower() in TRUE + FALSE:
             return raw.lower() in TRUE
         raise ValueError(f"{raw!r} is neither true nor false")
-    if kind in (str, Secret, Path, int, float):
+    if kind in (int, float):
+        return _number(raw, kind)
+    if kind in (str, Secret, Path):
         return kind(raw)
     if kind == tuple[str, ...]:
         return tuple(part.strip() for part in raw.split(",") if part.strip())
@@ -139,6 +215,16 @@ def convert(raw: str, kind: Any) -> Any:
         return msgspec.json.decode(raw.encode(), type=kind)
     except msgspec.DecodeError as error:  # also ValidationError
         raise ValueError(f"not JSON of the right shape: {error}") from error
+
+
+def _number(raw: str, kind: type[int] | type[float]) -> float:
+    try:
+        value = kind(raw)
+    except ValueError:
+        raise ValueError("it is no whole number" if kind is int else "it is no number") from None
+    if not math.isfinite(value):
+        raise ValueError("it is no number")
+    return value
 
 
 def unknown_variables(known: set[str], environ: Mapping[str, str] | None = None) -> list[str]:
@@ -158,12 +244,15 @@ def unknown_variables(known: set[str], environ: Mapping[str, str] | None = None)
 class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How to reach Kafka and the schema registry; shared by every role."""
 
-    bootstrap: Annotated[str, Env("KAFKA_BOOTSTRAP", "host:port[,host:port] of the Kafka brokers")]
+    bootstrap: Annotated[
+        str, HOSTS, Env("KAFKA_BOOTSTRAP", "host:port[,host:port] of the Kafka brokers")
+    ]
     registry_url: Annotated[
-        str, Env("SCHEMA_REGISTRY_URL", "the URL of a Confluent-compatible schema registry")
+        str, URLS, Env("SCHEMA_REGISTRY_URL", "the URL of a Confluent-compatible schema registry")
     ]
     security: Annotated[
         dict[str, str],
+        PROPERTIES,
         Env(
             "GRIDWIRE_KAFKA_SECURITY",
             "a JSON object of librdkafka security properties, e.g. sasl.mechanism",
@@ -175,22 +264,29 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "exactly_once"
     partitions: Annotated[
         int,
+        msgspec.Meta(ge=1),
         Env(
             "GRIDWIRE_PARTITIONS",
             "the number of partitions of topics that are joined (fixed once data is in)",
         ),
     ] = 4
     replication: Annotated[
-        int, Env("GRIDWIRE_REPLICATION", "the replication factor of topics that gridwire creates")
+        int,
+        msgspec.Meta(ge=1, le=32_767),
+        Env("GRIDWIRE_REPLICATION", "the replication factor of topics that gridwire creates"),
     ] = 1
     group_prefix: Annotated[
-        str, Env("GRIDWIRE_GROUP_PREFIX", "the beginning of consumer group and transactional ids")
+        str,
+        NAME,
+        Env("GRIDWIRE_GROUP_PREFIX", "the beginning of consumer group and transactional ids"),
     ] = "gridwire"
     ops_host: Annotated[
         str, Env("GRIDWIRE_OPS_HOST", "the address that /metrics, /livez and /readyz listen on")
     ] = "0.0.0.0"
     ops_port: Annotated[
-        int, Env("GRIDWIRE_OPS_PORT", "the port of /metrics, /livez and /readyz (0: any free port)")
+        int,
+        msgspec.Meta(ge=0, le=PORT_MAX),
+        Env("GRIDWIRE_OPS_PORT", "the port of /metrics, /livez and /readyz (0: any free port)"),
     ] = 9100
     topic_creation: Annotated[
         typing.Literal["request", "metadata", "none"],
@@ -202,11 +298,14 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "request"
     session_timeout_ms: Annotated[
         int,
+        msgspec.Meta(ge=1_000, le=300_000),
         Env(
             "GRIDWIRE_SESSION_TIMEOUT_MS",
             "milliseconds after which a silent group member is missed",
         ),
     ] = 10_000
     slot: Annotated[
-        int, Env("GRIDWIRE_SLOT", "the stable number of this replica, e.g. its StatefulSet ordinal")
+        int,
+        msgspec.Meta(ge=0),
+        Env("GRIDWIRE_SLOT", "the stable number of this replica, e.g. its StatefulSet ordinal"),
     ] = 0

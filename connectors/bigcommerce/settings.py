@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from gridwire.settings import Env, Secret
+from gridwire.shapes import HEADER, URL
 
 
 class BigCommerceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,9 +28,9 @@ class BigCommerceSettings(msgspec.Struct, frozen=True, kw_only=True):
         Secret | None,
         Env("BIGCOMMERCE_HOOK_SECRET_PREVIOUS", "the value before, while hooks are re-created"),
     ] = None
-    hook_header: Annotated[str, Env("BIGCOMMERCE_HOOK_HEADER", "the name of that header")] = (
-        "x-gridwire-secret"
-    )
+    hook_header: Annotated[
+        str, HEADER, Env("BIGCOMMERCE_HOOK_HEADER", "the name of that header")
+    ] = "x-gridwire-secret"
     client_secret: Annotated[
         Secret | None,
         Env(
@@ -44,16 +45,20 @@ class BigCommerceSettings(msgspec.Struct, frozen=True, kw_only=True):
             "true to refuse webhooks without a signature (not proven to come with every hook)",
         ),
     ] = False
-    api_url: Annotated[str, Env("BIGCOMMERCE_API_URL", "the address of the management API")] = (
-        "https://api.bigcommerce.com"
-    )
+    api_url: Annotated[
+        str, URL, Env("BIGCOMMERCE_API_URL", "the address of the management API")
+    ] = "https://api.bigcommerce.com"
     requests_per_s: Annotated[
         float,
+        msgspec.Meta(gt=0),
         Env("BIGCOMMERCE_REQUESTS_PER_S", "calls per second to start with; the quota adapts it"),
     ] = 4.0
-    concurrency: Annotated[int, Env("BIGCOMMERCE_CONCURRENCY", "calls under way at once")] = 4
+    concurrency: Annotated[
+        int, msgspec.Meta(ge=1), Env("BIGCOMMERCE_CONCURRENCY", "calls under way at once")
+    ] = 4
     write_pause_s: Annotated[
         float,
+        msgspec.Meta(ge=0),
         Env(
             "BIGCOMMERCE_WRITE_PAUSE_S",
             "seconds before a write is repeated after a 5xx (BigCommerce asks for a minute)",
@@ -72,6 +77,7 @@ class BigCommerceSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = msgspec.field(default_factory=dict)
     default_location_id: Annotated[
         int,
+        msgspec.Meta(ge=1),
         Env("BIGCOMMERCE_DEFAULT_LOCATION_ID", "the location of updates that name none"),
     ] = 1
     product_line_field: Annotated[
@@ -94,14 +100,22 @@ class BigCommerceSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = True
     backfill_days: Annotated[
-        int, Env("BIGCOMMERCE_BACKFILL_DAYS", "days of orders that the first poll reads")
+        int,
+        msgspec.Meta(ge=0),
+        Env("BIGCOMMERCE_BACKFILL_DAYS", "days of orders that the first poll reads"),
     ] = 30
     orders_poll_s: Annotated[
-        float, Env("BIGCOMMERCE_ORDERS_POLL_S", "seconds between two polls of changed orders")
+        float,
+        msgspec.Meta(gt=0),
+        Env("BIGCOMMERCE_ORDERS_POLL_S", "seconds between two polls of changed orders"),
     ] = 300.0
     products_poll_s: Annotated[
-        float, Env("BIGCOMMERCE_PRODUCTS_POLL_S", "seconds between two polls of changed products")
+        float,
+        msgspec.Meta(gt=0),
+        Env("BIGCOMMERCE_PRODUCTS_POLL_S", "seconds between two polls of changed products"),
     ] = 900.0
     poll_overlap_s: Annotated[
-        int, Env("BIGCOMMERCE_POLL_OVERLAP_S", "seconds that a poll looks back behind the last one")
+        int,
+        msgspec.Meta(ge=0),
+        Env("BIGCOMMERCE_POLL_OVERLAP_S", "seconds that a poll looks back behind the last one"),
     ] = 120

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 
 from gridwire.settings import Env, Secret, SettingsError
+from gridwire.shapes import URL
 
 
 class BrazeSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,6 +14,7 @@ class BrazeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     base_url: Annotated[
         str,
+        URL,
         Env(
             "BRAZE_BASE_URL",
             "the REST endpoint of your Braze instance, e.g. https://rest.iad-01.braze.com",
@@ -43,9 +45,12 @@ class BrazeSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     requests_per_s: Annotated[
         float,
+        msgspec.Meta(gt=0),
         Env("BRAZE_REQUESTS_PER_S", "calls per second to start with; Braze's answers adapt it"),
     ] = 50.0
-    concurrency: Annotated[int, Env("BRAZE_CONCURRENCY", "calls under way at once")] = 8
+    concurrency: Annotated[
+        int, msgspec.Meta(ge=1), Env("BRAZE_CONCURRENCY", "calls under way at once")
+    ] = 8
     sms_group_id: Annotated[
         str | None,
         Env(

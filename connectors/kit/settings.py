@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from gridwire.settings import Env
+from gridwire.shapes import PORT_MAX
 
 UnsafeRepeats = Literal["at_most_once", "at_least_once"]
 
@@ -16,10 +17,13 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
         str, Env("GRIDWIRE_GATEWAY_HOST", "the address that webhooks are received on")
     ] = "0.0.0.0"
     port: Annotated[
-        int, Env("GRIDWIRE_GATEWAY_PORT", "the port that webhooks are received on (0: any)")
+        int,
+        msgspec.Meta(ge=0, le=PORT_MAX),
+        Env("GRIDWIRE_GATEWAY_PORT", "the port that webhooks are received on (0: any)"),
     ] = 8080
     in_flight_bytes_max: Annotated[
         int,
+        msgspec.Meta(ge=1),
         Env(
             "GRIDWIRE_GATEWAY_IN_FLIGHT_BYTES",
             "how many bytes of bodies may be held before deliveries are answered 503",
@@ -27,6 +31,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 64_000_000
     in_flight_requests_max: Annotated[
         int,
+        msgspec.Meta(ge=1),
         Env(
             "GRIDWIRE_GATEWAY_IN_FLIGHT_REQUESTS",
             "how many deliveries may be under way before others are answered 503",
@@ -34,6 +39,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 2_000
     deadline_s: Annotated[
         float,
+        msgspec.Meta(gt=0, lt=15),
         Env(
             "GRIDWIRE_GATEWAY_DEADLINE_S",
             "seconds within which Kafka must acknowledge, below the senders' own time-out (15 s)",
@@ -45,10 +51,13 @@ class FetchSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Completing thin webhooks: how long an object may stay away."""
 
     attempts_max: Annotated[
-        int, Env("GRIDWIRE_FETCH_ATTEMPTS", "how often a notice is fetched before it is given up")
+        int,
+        msgspec.Meta(ge=1),
+        Env("GRIDWIRE_FETCH_ATTEMPTS", "how often a notice is fetched before it is given up"),
     ] = 15
     age_s_max: Annotated[
         float,
+        msgspec.Meta(gt=0),
         Env(
             "GRIDWIRE_FETCH_AGE_S",
             "seconds after which a notice that cannot be fetched is given up",
@@ -61,6 +70,7 @@ class SinkSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     attempts_max: Annotated[
         int,
+        msgspec.Meta(ge=1),
         Env(
             "GRIDWIRE_SINK_ATTEMPTS",
             "how often a command may fail while its platform is well before it is given up",
@@ -68,6 +78,7 @@ class SinkSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 10
     age_s_max: Annotated[
         float,
+        msgspec.Meta(gt=0),
         Env("GRIDWIRE_SINK_AGE_S", "seconds after its first attempt when a command is given up"),
     ] = 21_600.0
     unsafe_repeats: Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from gridwire.settings import Env, Secret, SettingsError
+from gridwire.shapes import HEADER, URL
 
 SCOPES = "partners.read threads.read threads.write availability.read insights.write"
 
@@ -14,9 +15,10 @@ class TradingGridSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     base_url: Annotated[
         str,
+        URL,
         Env("TG_BASE_URL", "the API's address, e.g. https://<host>/api/active-community/v1"),
     ]
-    token_url: Annotated[str, Env("TG_TOKEN_URL", "the address of the OAuth 2 token endpoint")]
+    token_url: Annotated[str, URL, Env("TG_TOKEN_URL", "the address of the OAuth 2 token endpoint")]
     client_id: Annotated[
         str, Env("TG_CLIENT_ID", "the id of the API client; it is the actor of our own writes")
     ]
@@ -35,15 +37,21 @@ class TradingGridSettings(msgspec.Struct, frozen=True, kw_only=True):
         str | None, Env("TG_COMMUNITY_ID", "the community; unset: the client's only one")
     ] = None
     community_header: Annotated[
-        str, Env("TG_COMMUNITY_HEADER", "the name of the header that carries the community")
+        str, HEADER, Env("TG_COMMUNITY_HEADER", "the name of the header that carries the community")
     ] = "x-community-id"
     idempotency_header: Annotated[
-        str, Env("TG_IDEMPOTENCY_HEADER", "the name of the header that carries idempotency keys")
+        str,
+        HEADER,
+        Env("TG_IDEMPOTENCY_HEADER", "the name of the header that carries idempotency keys"),
     ] = "idempotency-key"
     requests_per_s: Annotated[
-        float, Env("TG_REQUESTS_PER_S", "calls per second to start with; answers adapt it")
+        float,
+        msgspec.Meta(gt=0),
+        Env("TG_REQUESTS_PER_S", "calls per second to start with; answers adapt it"),
     ] = 10.0
-    concurrency: Annotated[int, Env("TG_CONCURRENCY", "calls under way at once")] = 8
+    concurrency: Annotated[
+        int, msgspec.Meta(ge=1), Env("TG_CONCURRENCY", "calls under way at once")
+    ] = 8
     paths: Annotated[
         dict[str, str],
         Env(
@@ -84,19 +92,28 @@ class TradingGridSettings(msgspec.Struct, frozen=True, kw_only=True):
         Env("TG_SUPPORTS_IDEMPOTENCY_KEY", "false where the tenant ignores idempotency keys"),
     ] = True
     partners_poll_s: Annotated[
-        float, Env("TG_PARTNERS_POLL_S", "seconds between two polls of changed partners")
+        float,
+        msgspec.Meta(gt=0),
+        Env("TG_PARTNERS_POLL_S", "seconds between two polls of changed partners"),
     ] = 300.0
     threads_poll_s: Annotated[
-        float, Env("TG_THREADS_POLL_S", "seconds between two polls of changed threads")
+        float,
+        msgspec.Meta(gt=0),
+        Env("TG_THREADS_POLL_S", "seconds between two polls of changed threads"),
     ] = 300.0
     availability_poll_s: Annotated[
-        float, Env("TG_AVAILABILITY_POLL_S", "seconds between two polls of availability updates")
+        float,
+        msgspec.Meta(gt=0),
+        Env("TG_AVAILABILITY_POLL_S", "seconds between two polls of availability updates"),
     ] = 300.0
     poll_overlap_s: Annotated[
-        int, Env("TG_POLL_OVERLAP_S", "seconds that a poll looks back behind the last change seen")
+        int,
+        msgspec.Meta(ge=0),
+        Env("TG_POLL_OVERLAP_S", "seconds that a poll looks back behind the last change seen"),
     ] = 60
     backfill_days: Annotated[
         int,
+        msgspec.Meta(ge=0),
         Env("TG_BACKFILL_DAYS", "days of threads and availability that the first poll reads"),
     ] = 30
 

@@ -1,9 +1,10 @@
 """Everything that the environment configures, loaded once and checked as a whole."""
 
+import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -35,7 +36,10 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
             "(empty: those whose variables are set)",
         ),
     ] = ()
-    log_level: Annotated[str, Env("GRIDWIRE_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR")] = "INFO"
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        Env("GRIDWIRE_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR"),
+    ] = "INFO"
 
 
 CLASSES: tuple[type[msgspec.Struct], ...] = (
@@ -83,6 +87,7 @@ def configuration(environ: Mapping[str, str] | None = None) -> Configuration:
             problems += error.problems
     if StreamsSettings in loaded:
         problems += state_problems(loaded[StreamsSettings])
+    problems += _unknown_names(loaded)
     connectors: tuple[tuple[registry.Connector, msgspec.Struct], ...] = ()
     by_flow: Mapping[str, msgspec.Struct] = {}
     try:
@@ -110,3 +115,28 @@ def configuration(environ: Mapping[str, str] | None = None) -> Configuration:
         inactive=inactive,
         flow_settings=by_flow,
     )
+
+
+def _unknown_names(loaded: Mapping[type[msgspec.Struct], Any]) -> list[str]:
+    """Names of flows and platforms that there are not."""
+    problems = []
+    if StreamsSettings in loaded:
+        ids = [flow.id for flow in (*FLOWS, *FEEDS)]
+        problems += _unknown("GRIDWIRE_FLOWS", "flow", loaded[StreamsSettings].flows, ids)
+    if CommonSettings in loaded:
+        names = [connector.name for connector in registry.CONNECTORS]
+        problems += _unknown(
+            "GRIDWIRE_PLATFORMS", "platform", loaded[CommonSettings].platforms, names
+        )
+    return problems
+
+
+def _unknown(variable: str, what: str, given: Iterable[str], known: list[str]) -> list[str]:
+    problems = []
+    for name in given:
+        if name in known:
+            continue
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]}? Known" if close else "known"
+        problems.append(f"{variable} names no {what} in {name!r}: {hint} are {', '.join(known)}")
+    return problems

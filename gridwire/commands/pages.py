@@ -177,8 +177,13 @@ def _variable(setting: Setting) -> tuple[str, ...]:
     if isinstance(default, tuple):
         default = ",".join(default)
     shown = "**required**" if setting.required else default_words(default)
-    kind = "secret" if setting.secret else variable_type(setting.type)
-    return code(setting.env.name), kind, shown, prose(setting.env.doc)
+    return code(setting.env.name), _value_words(setting), shown, prose(setting.env.doc)
+
+
+def _value_words(setting: Setting) -> str:
+    if setting.secret:
+        return "secret"
+    return setting.shape.words if setting.shape else variable_type(setting.bounded_type)
 
 
 def _flow_settings(flow: Flow[Any]) -> str:

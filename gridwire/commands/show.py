@@ -1,12 +1,13 @@
 """`gridwire flows`, `topics` and `check`: what is there, and whether it fits."""
 
 import json
+import sys
 from typing import Any
 
 from confluent_kafka import KafkaException
 
 from gridwire import compaction, kafka
-from gridwire.commands.configuration import configuration
+from gridwire.commands.configuration import Configuration, configuration
 from gridwire.settings import KafkaSettings, SettingsError, load
 from gridwire.topics import DEAD_LETTERS, TOPICS
 from streams.engine.plan import plan
@@ -122,6 +123,10 @@ def _kept(settings: KafkaSettings, topics: list[str]) -> int:
 def check() -> int:
     """Validates the whole configuration without starting anything. Exit status 2 where something is wrong."""
     config = configuration()
+    in_vain = _asked_in_vain(config)
+    if in_vain:
+        print(SettingsError(in_vain), file=sys.stderr)
+        return WRONG
     platforms = ", ".join(connector.name for connector, _ in config.connectors) or "none"
     print(
         f"configuration is valid; platforms: {platforms}; active flows: {len(config.flows)} of {len(FLOWS)}"
@@ -129,3 +134,13 @@ def check() -> int:
     for flow, missing in config.inactive.items():
         print(f"  inactive: {flow} ({', '.join(missing)} not configured)")
     return 0
+
+
+def _asked_in_vain(config: Configuration) -> list[str]:
+    """Flows that are to run here and whose platforms are not configured."""
+    return [
+        f"GRIDWIRE_FLOWS names {flow}, which needs {', '.join(config.inactive[flow])}: set the variables of the "
+        "platform, or add it to GRIDWIRE_PLATFORMS"
+        for flow in config.streams.flows
+        if flow in config.inactive
+    ]

@@ -82,7 +82,7 @@ def _simple(kind: inspect.Type) -> str:
 
 def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
     marks = (("≥", kind.ge), (">", kind.gt), ("≤", kind.le), ("<", kind.lt))
-    return "".join(f" {mark} {bound:g}" for mark, bound in marks if bound is not None)
+    return ",".join(f" {mark} {bound}" for mark, bound in marks if bound is not None)
 
 
 def enums_of(kind: inspect.Type) -> set[type[Enum]]:

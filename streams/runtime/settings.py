@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from gridwire.settings import Env
+from gridwire.shapes import NAME, URLS
 
 
 class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -12,6 +13,7 @@ class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     worker_group: Annotated[
         str,
+        NAME,
         Env(
             "GRIDWIRE_WORKER_GROUP",
             "the name of this group of workers; groups share no state, and the one called streams fills "
@@ -23,13 +25,16 @@ class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
         Env("GRIDWIRE_FLOWS", "a comma-separated list of flow ids to run here (empty: all)"),
     ] = ()
     commit_interval_ms: Annotated[
-        int, Env("GRIDWIRE_COMMIT_INTERVAL_MS", "milliseconds between commits under load")
+        int,
+        msgspec.Meta(ge=1),
+        Env("GRIDWIRE_COMMIT_INTERVAL_MS", "milliseconds between commits under load"),
     ] = 100
     round_records_max: Annotated[
-        int, Env("GRIDWIRE_ROUND_RECORDS_MAX", "the most records in one round")
+        int, msgspec.Meta(ge=1), Env("GRIDWIRE_ROUND_RECORDS_MAX", "the most records in one round")
     ] = 4_000
     round_ms: Annotated[
         int,
+        msgspec.Meta(ge=1),
         Env(
             "GRIDWIRE_ROUND_MS",
             "milliseconds of work that a round is cut to: rounds take fewer records where they take longer",
@@ -41,12 +46,14 @@ class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "arrow"
     seen_ids_max: Annotated[
         int,
+        msgspec.Meta(ge=1),
         Env(
             "GRIDWIRE_SEEN_IDS_MAX", "how many event ids each partition of a source topic remembers"
         ),
     ] = 200_000
     go_live_at_ms: Annotated[
         int,
+        msgspec.Meta(ge=0),
         Env(
             "GRIDWIRE_GO_LIVE_AT_MS", "the epoch milliseconds before which events give no commands"
         ),
@@ -67,6 +74,7 @@ class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     state_cache_mb: Annotated[
         int,
+        msgspec.Meta(ge=1),
         Env(
             "GRIDWIRE_STATE_CACHE_MB",
             "megabytes of memory for the cache of state on disk, shared by all partitions",
@@ -81,6 +89,7 @@ class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = False
     worker_urls: Annotated[
         tuple[str, ...],
+        URLS,
         Env(
             "GRIDWIRE_WORKER_URLS",
             "a comma-separated list of the workers' ops ports, e.g. http://streams-0:9100, for `gridwire table`",
@@ -88,6 +97,7 @@ class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     stall_s_max: Annotated[
         float,
+        msgspec.Meta(ge=1),
         Env(
             "GRIDWIRE_STALL_S_MAX",
             "the seconds that a partition may lag without any commit, or a loop or a restore stand still, before "
@@ -96,6 +106,7 @@ class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 120.0
     dead_letters_in_a_row_max: Annotated[
         int,
+        msgspec.Meta(ge=1),
         Env(
             "GRIDWIRE_DEAD_LETTERS_IN_A_ROW_MAX",
             "how many dead letters in a row of one leg stop the worker",
@@ -103,6 +114,7 @@ class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 1_000
     dead_letters_ratio_max: Annotated[
         float,
+        msgspec.Meta(ge=0, le=1),
         Env(
             "GRIDWIRE_DEAD_LETTERS_RATIO_MAX",
             "the share of a leg's latest records that may be dead letters before the worker stops (1: any)",
@@ -110,6 +122,7 @@ class StreamsSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0.5
     dead_letters_ratio_records: Annotated[
         int,
+        msgspec.Meta(ge=1),
         Env(
             "GRIDWIRE_DEAD_LETTERS_RATIO_RECORDS",
             "how many of a leg's latest records that share is taken of; fewer are not judged",

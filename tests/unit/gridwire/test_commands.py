@@ -55,7 +55,7 @@ def test_a_half_configured_platform_is_an_error_not_an_absent_one() -> None:
 def test_a_value_that_does_not_fit_says_so_without_repeating_secrets() -> None:
     environ = {**KAFKA, "GRIDWIRE_COMMIT_INTERVAL_MS": "soon", **GRID}
     [found] = problems(environ)
-    assert found.startswith("GRIDWIRE_COMMIT_INTERVAL_MS is not valid")
+    assert found.startswith("GRIDWIRE_COMMIT_INTERVAL_MS='soon' is not valid")
     assert "s3cret-value" not in found
 
 
@@ -129,9 +129,20 @@ def test_an_env_file_fills_in_what_is_not_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / ".env"
-    path.write_text("# comment\nexport A_GRID=\"x y\"\nB_GRID='z'\nnonsense\n")
+    path.write_text("# comment\nexport A_GRID=\"x y\"\nB_GRID='z'\n\n")
     monkeypatch.setenv("B_GRID", "kept")
     monkeypatch.delenv("A_GRID", raising=False)
     cli.load_env_file(path)
     assert (os.environ["A_GRID"], os.environ["B_GRID"]) == ("x y", "kept")
     monkeypatch.delenv("A_GRID")
+
+
+def test_a_line_of_the_env_file_that_sets_nothing_is_an_error_that_does_not_repeat_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".env").write_text("# comment\nfoo bar\n")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["topics"]) == cli.WRONG
+    said = capsys.readouterr().err
+    assert ".env line 2 is not NAME=value" in said
+    assert "foo" not in said
