@@ -16,10 +16,10 @@ SOURCES = $(wildcard $(CODE))
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
-.PHONY: help setup demo test check format generate prove bench lock kafka-up kafka-down clean
+.PHONY: help setup demo test check format generate release-schemas prove bench lock kafka-up kafka-down clean
 
 help: ## List these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 setup: $(STAMP) ## Create .venv with the first Python >= 3.11 and install everything, pinned and hashed
 	@:
@@ -52,6 +52,10 @@ format: setup ## Format the code and apply safe fixes
 generate: setup ## Write everything that is derived: records, reference pages
 	@$(BIN)/python -m gridwire.generate
 	@$(BIN)/python -m gridwire.commands.docs
+
+# With each release, before its section stands in the changelog.
+release-schemas: setup ## Keep the schemas of this version, with which later ones must stay compatible
+	@$(BIN)/python -m gridwire.releases
 
 prove: setup ## Crash and replay proofs over many seeds (SEEDS=200; ARGS="--proof kill --minutes 30 --resume")
 	@$(BIN)/python -m tests.chaos.prove --seeds $(SEEDS) $(ARGS)

@@ -51,7 +51,11 @@ def parser() -> argparse.ArgumentParser:
     flows = commands.add_parser("flows", help="list the flows, what each reads, joins and writes")
     flows.add_argument("--json", action="store_true", help="machine-readable")
     topics = commands.add_parser("topics", help="list all topics; --apply creates what is missing")
-    topics.add_argument("--apply", action="store_true", help="create missing topics")
+    topics.add_argument(
+        "--apply",
+        action="store_true",
+        help="create missing topics, set the subjects' compatibility",
+    )
     topics.add_argument("--json", action="store_true", help="machine-readable")
     commands.add_parser("check", help="validate the configuration without starting anything")
     kafka = commands.add_parser("kafka", help="a local Kafka for development")
@@ -102,8 +106,8 @@ def dispatch(arguments: argparse.Namespace) -> int:
         return int(_module("run").run(arguments.role))
     if name == "flows":
         return int(_module("show").flows(as_json=arguments.json))
-    if name == "topics":
-        return int(_module("show").topics(apply=arguments.apply, as_json=arguments.json))
+    if name == "topics" and not arguments.apply:
+        return int(_module("show").topics(as_json=arguments.json))
     if name == "check":
         return int(_module("show").check())
     if name == "kafka":
@@ -117,11 +121,19 @@ def dispatch(arguments: argparse.Namespace) -> int:
 
 def _over_kafka(arguments: argparse.Namespace) -> int:
     """Commands that read what Kafka holds."""
+    guarded = _module("guard").guarded
     settings = load(KafkaSettings)
+    if arguments.command == "topics":
+        return int(guarded(settings, _module("show").apply_topics))
+    if arguments.command == "table":
+        # A worker may have the answer: then Kafka is not asked.
+        return int(guarded(settings, lambda quiet: _table(quiet, arguments), at_once=False))
+    return int(guarded(settings, lambda quiet: _read(quiet, arguments)))
+
+
+def _read(settings: KafkaSettings, arguments: argparse.Namespace) -> int:
     if arguments.command == "dead-letters":
         return int(_module("dead_letters").run(settings, arguments))
-    if arguments.command == "table":
-        return _table(settings, arguments)
     if arguments.command == "lag":
         return int(_module("lag").lag(settings, _streams(), as_json=arguments.json))
     return int(

@@ -28,6 +28,7 @@ REFUSED_IDS_MAX = 1_000  # ids that cannot be used are remembered, so that poiso
 REGISTRY_TIMEOUT_S = 3.0  # a call blocks whoever encodes or decodes, also an event loop
 AWAY_S = 5.0  # after a call without an answer, for so long the next ones fail at once
 REFUSED = frozenset({400, 401, 403, 409, 422})  # asking again would not help
+NOT_FOUND = 404
 NO_SUCH_ID = frozenset({400, 404, 422})  # registries differ in what they say to an id beyond theirs
 
 
@@ -107,6 +108,22 @@ class Registry:
             ) from error
         self._ids[subject] = found
         return found
+
+    def level(self, subject: str | None) -> str | None:
+        """The compatibility level of a subject; None where it has none of its own. Without `subject`: the default.
+
+        Raises SchemaRegistryError where the registry refuses, RegistryUnavailableError.
+        """
+        try:
+            return self._asked(lambda: self._client.get_compatibility(subject))
+        except SchemaRegistryError as error:
+            if error.http_status_code == NOT_FOUND:
+                return None
+            raise
+
+    def set_level(self, subject: str, level: str) -> None:
+        """Sets the compatibility level of a subject. Raises as `level` does."""
+        self._asked(lambda: self._client.set_compatibility(subject, level))
 
     def id_of(self, subject: str, schema: str) -> int:
         """The id under which a schema is registered; registers it on first use."""

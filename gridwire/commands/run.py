@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-from gridwire import logs
+from gridwire import compatibility, logs
 from gridwire.bounded import abandoned
 from gridwire.commands.configuration import Configuration, configuration
 from streams.feeds import FEEDS
@@ -80,7 +80,13 @@ async def _until_signal(role: Role, config: Configuration) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await role(config, stop)
+    url = config.kafka.registry_url
+    looks = asyncio.create_task(asyncio.to_thread(compatibility.warn, url, stop.is_set))
+    try:
+        await role(config, stop)
+    finally:
+        stop.set()
+        await looks
 
 
 def run_all() -> int:

@@ -5,10 +5,12 @@ import sys
 from typing import Any
 
 from confluent_kafka import KafkaException
+from confluent_kafka.schema_registry import SchemaRegistryError
 
-from gridwire import compaction, kafka
+from gridwire import compaction, compatibility, kafka
+from gridwire.codec import Registry, RegistryUnavailableError
 from gridwire.commands.configuration import Configuration, configuration
-from gridwire.settings import KafkaSettings, SettingsError, load
+from gridwire.settings import KafkaSettings, SettingsError
 from gridwire.topics import DEAD_LETTERS, TOPICS
 from streams.engine.plan import plan
 from streams.feeds import FEEDS
@@ -16,7 +18,7 @@ from streams.flow import Columns, Leg
 from streams.flows import FLOWS
 from streams.topology import lookups_of, reads_of
 
-WRONG = 2
+FAILED, WRONG = 1, 2
 
 
 def flows(*, as_json: bool) -> int:
@@ -70,22 +72,20 @@ def _flow_text(row: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def topics(*, apply: bool, as_json: bool) -> int:
-    """Every topic; `apply` creates what is missing and repairs how state is kept.
+def apply_topics(settings: KafkaSettings) -> int:
+    """Creates the topics that are missing, and repairs how state is kept. Raises KafkaException where it is refused.
 
-    Exit status 2 where a broker refuses.
+    Exit status 2 where how state is kept cannot be set.
     """
     stores = plan((*FEEDS, *FLOWS)).stores
-    if apply:
-        try:
-            created = kafka.create_topics(load(KafkaSettings), list(stores))
-        except KafkaException as error:
-            print(
-                f"the broker refuses: {error.args[0].str()}; create the topics with the rights it wants"
-            )
-            return WRONG
-        print(f"created {len(created)}: {', '.join(created) or 'nothing was missing'}")
-        return _kept(load(KafkaSettings), [*(t.name for t in TOPICS if t.compacted), *stores])
+    created = kafka.create_topics(settings, list(stores))
+    print(f"created {len(created)}: {', '.join(created) or 'nothing was missing'}")
+    return _kept(settings, [*(t.name for t in TOPICS if t.compacted), *stores])
+
+
+def topics(*, as_json: bool) -> int:
+    """Every topic that there is to be."""
+    stores = plan((*FEEDS, *FLOWS)).stores
     rows = [
         {
             "name": t.name,
@@ -118,6 +118,26 @@ def _kept(settings: KafkaSettings, topics: list[str]) -> int:
     for one in left:
         print(f"still differs: {one}; set it with the broker's own tools")
     return WRONG if left else 0
+
+
+def _promised(settings: KafkaSettings) -> int:
+    """Sets the level that readers are promised, and says where it was not."""
+    registry = Registry(settings.registry_url)
+    try:
+        changed = compatibility.ensure(registry)
+    except RegistryUnavailableError as error:
+        print(f"compatibility is not set: {error}; run this again when it does")
+        return FAILED
+    except SchemaRegistryError as error:
+        print(
+            f"the schema registry refuses: {error.error_message}; set {compatibility.LEVEL} for the subjects of "
+            "docs/topics.md with the rights it wants"
+        )
+        return WRONG
+    finally:
+        registry.close()
+    print(f"compatibility set to {compatibility.LEVEL}: {', '.join(changed) or 'it was'}")
+    return 0
 
 
 def check() -> int:
