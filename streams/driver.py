@@ -26,7 +26,8 @@ from streams.engine.references import References
 from streams.engine.settle import Limits
 from streams.engine.task import Task
 from streams.flow import Flow, Table
-from streams.placement import PlacedRunner, Placement, placed
+from streams.placement import Placement, placed
+from streams.raised import ColumnsMode, Raised, WatchedRunner
 from streams.topology import reads_of
 
 R = TypeVar("R", bound=Record)
@@ -63,6 +64,8 @@ class Driver:
     """Drives `flows` (feeds and flows). `settings`: by flow id. Times are epoch milliseconds.
 
     `shared_streams`: as a worker group has it that is not the default one, where False (see `streams.engine.plan`).
+    `columns`: "strict" raises DriverError where the Arrow columns of a leg fail on records that its `rows` can do;
+    "arrow" lets `rows` step in, as a worker does; "rows" uses these alone. What legs raise is logged, and in `errors`.
     """
 
     def __init__(
@@ -72,11 +75,15 @@ class Driver:
         start_ms: int = START_MS,
         limits: Limits | None = None,
         shared_streams: bool = True,
+        columns: ColumnsMode = "strict",
     ) -> None:
         self.now_ms = start_ms
         self.counts: Counter[CountKey] = Counter()
         self.dead_letters: list[Dead] = []
-        self._plan = plan(flows, settings, shared_streams=shared_streams)
+        self.errors: list[Raised] = []
+        arrow = columns != "rows"
+        self._plan = plan(flows, settings, shared_streams=shared_streams, arrow=arrow)
+        self._strict = columns == "strict"
         self._topics = _topics_of(self._plan)
         self._codec = Codec(LocalRegistry())
         self._references = References(self._plan.references, self._codec)
@@ -89,7 +96,8 @@ class Driver:
 
     def _new_task(self) -> Task:
         parts = (self._plan, 0, self._codec, self._references, self._limits)
-        return Task(*parts, runner=partial(PlacedRunner, self._placement))
+        watched = partial(WatchedRunner, self.errors.append, self._placement, strict=self._strict)
+        return Task(*parts, runner=watched)
 
     # -- in ---------------------------------------------------------------------------------------------
     def row(self, table: Table[Row], row: Row) -> None:

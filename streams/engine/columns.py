@@ -15,7 +15,7 @@ from streams.engine.faults import NOBODYS_FAULT
 from streams.engine.incoming import Incoming
 from streams.engine.plan import BoundLeg
 from streams.engine.runner import Runner, batch_cause
-from streams.engine.settle import Before, OutBatch, OutputError, Settled
+from streams.engine.settle import Before, OutBatch, OutputError, Settled, fits
 from streams.engine.uuids import derived_all
 from streams.flow import Caused, Columns, Effect, Outputs
 
@@ -28,20 +28,24 @@ def run_columns(
     """Raises RegistryUnavailableError."""
     if not incoming.messages:
         return
-    why = NOT_COLUMNS
+    failed: Exception | None = None
     if leg.batches is not None and incoming.columns is not None:
         try:
             runner.apply(bound, _settled(runner, bound, leg, incoming, now_ms))
         except NOBODYS_FAULT:
             raise
         except Exception as error:  # noqa: BLE001 -- records find the one that is at fault
-            why = type(error).__name__
+            failed = error
         else:
             runner.count(bound, "columns batch")
             return
     if leg.batches is not None:
+        why = type(failed).__name__ if failed else NOT_COLUMNS
         runner.count(bound, "columns fallback", why)
+    dead = len(runner.outbox.dead)
     runner.batch(bound, leg, incoming.pairs, now_ms)
+    if failed is not None and len(runner.outbox.dead) == dead:
+        runner.stepped_in(bound, failed)
 
 
 def _settled(
@@ -131,6 +135,7 @@ def _written(
     keys = outputs.key.to_pylist()
     header = causes.stamped(topic, keys, outputs.causes)
     values = runner.column_codec(topic).encode({**outputs.columns, **header})
-    if max(map(len, values)) > runner.settler.limits.output_bytes_max:
+    bytes_max = runner.settler.limits.output_bytes_max
+    if not all(fits(key, value, bytes_max) for key, value in zip(keys, values, strict=True)):
         raise OutputError("output too large")
     return OutBatch(topic.name, bound.label, keys, values)

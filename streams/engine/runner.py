@@ -171,6 +171,7 @@ class Runner:
         raw = msgspec.msgpack.encode(held)
         message = LocalMessage(bound.store or "", self.partition, -1, fired.key.encode(), raw)
         why = type(error).__name__
+        self.raised(bound, fired, error)
         self.count(bound, "dead timer", why)
         timer = Timer(fired.name, fired.due_ms)
         self.outbox.dead.append(
@@ -201,11 +202,19 @@ class Runner:
     def dead(self, bound: BoundLeg, message: Message, record: Record, error: Exception) -> None:
         known = isinstance(error, CodecError | OutputError)
         reason = error.reason if known else "flow raised"  # type: ignore[attr-defined]
+        self.raised(bound, record, error)
         self.count(bound, "dead", reason)
         trace = record.trace_id or trace_of(record.event_id)
         self.outbox.dead.append(
             Dead(message, bound.flow, bound.leg.name, reason, type(error).__name__, trace)
         )
+
+    # -- faults, for who tests a flow ---------------------------------------------------------------------
+    def raised(self, bound: BoundLeg, by: Record | Fired[Any], error: Exception) -> None:
+        """Told what a record or timer died of. A worker keeps nothing of it: texts may hold values of records."""
+
+    def stepped_in(self, bound: BoundLeg, error: Exception) -> None:
+        """Told that columns raised where records did not. To a worker both are the same."""
 
 
 def _call(
