@@ -211,7 +211,7 @@ class _Call:
             self.settled.counts.append(("withheld", "before go-live", 1))
             return
         value = self.settler.codec.of(topic).encode(record)
-        if not _fits(key, value, limits.output_bytes_max):
+        if not fits(key, value, limits.output_bytes_max):
             raise OutputError("output too large")
         self.settled.outs.append(Out(topic.name, key, value, self.bound.label))
 
@@ -257,7 +257,7 @@ class _Call:
         return True
 
     def _fitting(self, raw: bytes) -> bytes:
-        if not _fits(self.before.key or "", raw, self.settler.limits.output_bytes_max):
+        if not fits(self.before.key or "", raw, self.settler.limits.output_bytes_max):
             raise OutputError("state too large")
         return raw
 
@@ -281,7 +281,7 @@ class _Call:
         return True
 
 
-def _fits(key: str, value: bytes, bytes_max: int) -> bool:
+def fits(key: str, value: bytes, bytes_max: int) -> bool:
     """A character takes up to four bytes: only keys that may matter are encoded to be measured."""
     size = len(value)
     return size + 4 * len(key) <= bytes_max or size + len(key.encode()) <= bytes_max

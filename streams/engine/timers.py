@@ -5,6 +5,7 @@ earliest of them, up to `_reach`.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,7 +24,9 @@ class Timers:
         self._index = index
         self._heap: list[Due] = []
         self._reach: Due | None = None  # every entry up to it is in the heap; None: every entry is
-        self._noted: list[Due] = []  # since the last commit: what the disk does not have yet
+        self._noted: list[
+            Due
+        ] = []  # since the last commit: an abort takes them back; the disk lacks them
         self._popped: list[Due] = []  # since the last commit: an abort brings them back
         self._sealed: tuple[list[Due], list[Due]] | None = None  # both, of what is being committed
 
@@ -58,8 +61,7 @@ class Timers:
             entry = (due, key, name)
             if self._reach is None or entry <= self._reach:
                 heapq.heappush(self._heap, entry)
-            if self._index is not None:
-                self._noted.append(entry)
+            self._noted.append(entry)
 
     def due(self, now_ms: int, at_most: int) -> Iterator[tuple[Due, Held[Any]]]:
         """Timers that are due, earliest first. The caller changes the state before it asks for the next.
@@ -123,8 +125,21 @@ class Timers:
     def abort(self) -> None:
         """As `Store.abort`."""
         sealed = self._sealed[1] if self._sealed else []
+        noted = Counter((*(self._sealed[0] if self._sealed else ()), *self._noted))
+        if noted:
+            self._heap = [entry for entry in self._heap if not _taken(noted, entry)]
+            heapq.heapify(self._heap)
         for entry in (*sealed, *self._popped):
-            heapq.heappush(self._heap, entry)
+            if not _taken(noted, entry):  # set and fired since the last commit: neither took place
+                heapq.heappush(self._heap, entry)
         self._sealed = None
         self._noted.clear()
         self._popped.clear()
+
+
+def _taken(noted: Counter[Due], entry: Due) -> bool:
+    """One of the entries that were noted, each as often as it was."""
+    if not noted[entry]:
+        return False
+    noted[entry] -= 1
+    return True

@@ -178,8 +178,8 @@ class Broker:
     # -- commit -----------------------------------------------------------------------------------------
     def commit(self, positions: Mapping[TP, int]) -> None:
         """Everything produced and these offsets, at once. Raises AbortedError, FatalError."""
-        if not positions and self.writer.exactly_once:
-            positions = self._anchor()
+        if self.writer.exactly_once:
+            positions = {**self._anchors({p for _, p in positions}), **positions}
         offsets = [TopicPartition(topic, p, offset) for (topic, p), offset in positions.items()]
         self.writer.commit(offsets, self._metadata)
         if not self.writer.exactly_once and offsets:
@@ -189,14 +189,19 @@ class Broker:
                 raise AbortedError(error.args[0].name()) from error
         self._committed.update(positions)
 
-    def _anchor(self) -> Mapping[TP, int]:
-        """One offset as it stands. The broker checks the group's generation only with offsets: without any, a
-        worker that was frozen past its session would commit what its timers write beside its successor.
+    def _anchors(self, positioned: set[int]) -> dict[TP, int]:
+        """An offset as it stands for each partition that has no position in this transaction.
+
+        The broker checks the group's generation only with offsets, and who takes a partition over waits only for
+        offsets that are pending. Without one, a worker that was frozen past its session would commit what its timers
+        wrote beside its successor. Raises AbortedError where nothing is owned.
         """
         if not self._owned:
             raise AbortedError("no partition is owned")
-        tp = min(self._owned)
-        return {tp: self._committed.get(tp, 0)}
+        first: dict[int, TP] = {}
+        for tp in sorted(self._owned, reverse=True):
+            first[tp[1]] = tp
+        return {tp: self._committed.get(tp, 0) for p, tp in first.items() if p not in positioned}
 
     def rewind(self) -> None:
         """Reads again from the committed offsets. Raises AbortedError where the broker does not say them: try again."""

@@ -18,7 +18,7 @@ from gridwire.codec import Codec, CodecError
 from gridwire.settings import KafkaSettings
 from streams.engine.counts import CountKey
 from streams.engine.outbox import Dead, Outbox
-from streams.engine.plan import Plan
+from streams.engine.plan import SEEN_STORE, Plan
 from streams.engine.references import References
 from streams.engine.rows import Home
 from streams.engine.settle import Limits
@@ -34,6 +34,9 @@ from streams.runtime.writer import Single, Write
 
 log = logging.getLogger(__name__)
 
+# Without transactions: state must not be ahead of the outputs, and an id that is remembered as seen must not be ahead
+# of anything that follows from its event, or that would be lost for good.
+CHANGELOG_STAGE, SEEN_STAGE = 1, 2
 REFERENCE_UPDATES_MAX = 10_000  # per round
 
 
@@ -235,6 +238,7 @@ class Rounds:
                     changelog(self._group, store),
                     [{"value": rows[key], "key": key} for key in rows],
                     task.partition,
+                    SEEN_STAGE if store == SEEN_STORE else CHANGELOG_STAGE,
                 )
                 for store, rows in changed.items()
             )

@@ -57,12 +57,14 @@ class AbortedError(Exception):
 class Write:
     """Messages for one topic: dicts as `produce_batch` takes them (`value`, `key`).
 
-    `partition`: where all of them go; None: where their keys say.
+    `partition`: where all of them go; None: where their keys say. `stage`: without transactions, what has a higher
+    one is written once all of lower ones is there.
     """
 
     topic: str
     messages: list[dict[str, Any]]
     partition: int | None = None
+    stage: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +143,14 @@ class Writer:
         producer = self._made()
         try:
             self._begin(producer)
-            # Without a transaction the state must not be ahead of the outputs: an id remembered as seen whose
-            # output was never written would be lost for good.
-            for batch in (b for b in batches if b.partition is None):
-                self._produce_batch(producer, batch)
-            if not self.exactly_once:
-                self._flush(producer)
-            for batch in (b for b in batches if b.partition is not None):
-                self._produce_batch(producer, batch)
             for single in singles:
                 self._produce_single(producer, single)
+            stage = 0
+            for batch in sorted(batches, key=lambda batch: batch.stage):
+                if batch.stage > stage and not self.exactly_once:
+                    self._flush(producer)
+                stage = batch.stage
+                self._produce_batch(producer, batch)
             producer.poll(0)
         except KafkaException as error:
             raise self._classified(error) from error

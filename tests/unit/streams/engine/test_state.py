@@ -385,3 +385,18 @@ def test_what_waited_is_processed_by_the_wall_clock_before_the_partition_has_a_t
     for topic, raw in written:
         record = world.codec.of(topics.BY_NAME[topic]).decode(raw)
         assert record.produced_at == wall_ms
+
+
+def test_rounds_that_are_aborted_again_and_again_leave_no_timers_behind() -> None:
+    world = World()
+    part = [(number, ("event", number % 4)) for number in range(1, 9)]
+    sizes = set()
+    for _ in range(5):
+        world.round(part)
+        world.task.drain()
+        world.task.abort()
+        sizes.add(sum(len(timers._heap) for timers in world.task.state.timers.values()))
+    assert sizes == {0}
+    world.round(part)
+    world.commit()
+    assert world.task.next_due_ms() is not None

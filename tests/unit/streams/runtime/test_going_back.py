@@ -151,7 +151,7 @@ class _Writer:
         """Is well."""
 
     def commit(self, offsets: list[Any], _metadata: Any) -> None:
-        self.offsets.append([(p.partition, p.offset) for p in offsets])
+        self.offsets.append(sorted((p.partition, p.offset) for p in offsets))
 
 
 def broker_of(consumer: _Consumer, on: Rebalanced | None = None) -> Broker:
@@ -170,7 +170,7 @@ def test_an_offset_as_it_stands_is_as_it_stands_after_a_commit_of_unknown_outcom
     broker._committed = {("source.a", 0): 10, ("source.a", 1): 5}
     broker.rewind()
     broker.commit({})
-    assert broker.writer.offsets == [[(0, 70)]]  # type: ignore[attr-defined]
+    assert broker.writer.offsets == [[(0, 70), (1, 5)]]  # type: ignore[attr-defined]
 
 
 def test_one_partition_without_an_answer_is_no_partition_without_an_offset(
@@ -217,8 +217,17 @@ def test_what_is_finished_is_committed_before_its_partitions_go() -> None:
     """Also what timers wrote alone: their anchor needs a partition that is owned."""
     broker = broker_of(_Consumer())
     broker._on = Rebalanced(lambda _: None, lambda _: broker.commit({}), lambda _: None)
-    broker._committed = {("source.a", 0): 10}
+    broker._committed = {("source.a", 0): 10, ("source.a", 1): 4}
     fake: Any = broker._consumer
     broker._revoked(fake, [TopicPartition("source.a", 0), TopicPartition("source.a", 1)])
-    assert broker.writer.offsets == [[(0, 10)]]  # type: ignore[attr-defined]
+    assert broker.writer.offsets == [[(0, 10), (1, 4)]]  # type: ignore[attr-defined]
     assert broker._owned == set()
+
+
+def test_every_partition_has_an_offset_in_a_transaction_of_one_of_them() -> None:
+    """Whoever takes a partition over waits for offsets that are pending, and sees no other sign of the transaction."""
+    broker = broker_of(_Consumer())
+    broker._owned |= {("source.b", 0), ("source.b", 1), ("source.b", 2)}
+    broker._committed = {("source.a", 0): 10, ("source.a", 1): 4, ("source.b", 1): 9}
+    broker.commit({("source.b", 1): 12})
+    assert broker.writer.offsets == [[(0, 10), (1, 12), (2, 0)]]  # type: ignore[attr-defined]
