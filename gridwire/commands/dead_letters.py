@@ -14,7 +14,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from gridwire import kafka
-from gridwire.codec import Codec, CodecError, Registry, RegistryUnavailableError
+from gridwire.codec import Codec, CodecError, Registry
 from gridwire.commands.letters import marks as marking
 from gridwire.commands.letters.letter import Filter, Letter, State, filter_of
 from gridwire.commands.letters.overtaken import overtaken
@@ -34,7 +34,10 @@ REFUSALS_SAID_MAX = 20
 
 
 def run(settings: KafkaSettings, arguments: argparse.Namespace) -> int:
-    """Exit status: 0 done, 1 failed or not all could be done, 2 wrong call, 3 nothing found."""
+    """Exit status: 0 done, 1 failed or not all could be done, 2 wrong call, 3 nothing found.
+
+    Raises KafkaException, RegistryUnavailableError.
+    """
     try:
         with _codec(settings) as codec:
             if arguments.action == "list":
@@ -42,11 +45,9 @@ def run(settings: KafkaSettings, arguments: argparse.Namespace) -> int:
             if arguments.action == "show":
                 return show(settings, codec, arguments.letters, arguments.raw, arguments.json)
             return _act(settings, codec, arguments)
-    except (ReadError, WriteError, RegistryUnavailableError) as error:
+    except (ReadError, WriteError) as error:
         print(error, file=sys.stderr)
-    except KafkaException as error:
-        print(f"Kafka does not answer as it should: {error.args[0].str()}", file=sys.stderr)
-    return FAILED
+        return FAILED
 
 
 @contextmanager

@@ -5,7 +5,6 @@ nothing. (AdminClient has calls for it; librdkafka crashes in them.)
 """
 
 import json
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,7 +27,6 @@ from streams.flows import FLOWS
 from streams.runtime.rounds import DEFAULT_GROUP
 from streams.runtime.settings import StreamsSettings
 
-FAILED = 1
 ASK_S_MAX = 10.0  # per group, for offsets
 READ_S_MAX = 10.0  # per group, for the oldest record of each partition
 POLL_S = 0.2
@@ -72,12 +70,8 @@ def groups(streams: StreamsSettings) -> dict[str, tuple[str, ...]]:
 
 
 def lag(settings: KafkaSettings, streams: StreamsSettings, *, as_json: bool) -> int:
-    """Prints the lag of every partition that a group has read of, or could. Exit status 1 where Kafka does not tell."""
-    try:
-        rows = list(lags(settings, groups(streams)))
-    except KafkaException as error:
-        print(f"Kafka does not tell: {error.args[0].str()}", file=sys.stderr)
-        return FAILED
+    """Prints the lag of every partition that a group has read of, or could. Raises KafkaException."""
+    rows = list(lags(settings, groups(streams)))
     print(json.dumps([asdict(row) for row in rows], indent=2) if as_json else _table(rows))
     return 0
 

@@ -4,12 +4,12 @@ import json
 import sys
 from typing import Any
 
-from confluent_kafka import KafkaException
 from confluent_kafka.schema_registry import SchemaRegistryError
 
 from gridwire import compaction, compatibility, kafka
 from gridwire.codec import Registry, RegistryUnavailableError
 from gridwire.commands.configuration import Configuration, configuration
+from gridwire.commands.guard import registry_away
 from gridwire.settings import KafkaSettings, SettingsError
 from gridwire.topics import DEAD_LETTERS, TOPICS
 from streams.engine.plan import plan
@@ -73,14 +73,16 @@ def _flow_text(row: dict[str, Any]) -> str:
 
 
 def apply_topics(settings: KafkaSettings) -> int:
-    """Creates the topics that are missing, and repairs how state is kept. Raises KafkaException where it is refused.
+    """Creates the topics that are missing, repairs how state is kept, sets the subjects' compatibility.
 
-    Exit status 2 where how state is kept cannot be set.
+    Raises KafkaException where a broker refuses. Exit status 2 where state is still kept in another way, 1 where the
+    compatibility is not set.
     """
     stores = plan((*FEEDS, *FLOWS)).stores
     created = kafka.create_topics(settings, list(stores))
     print(f"created {len(created)}: {', '.join(created) or 'nothing was missing'}")
-    return _kept(settings, [*(t.name for t in TOPICS if t.compacted), *stores])
+    kept = _kept(settings, [*(t.name for t in TOPICS if t.compacted), *stores])
+    return _promised(settings) or kept
 
 
 def topics(*, as_json: bool) -> int:
@@ -126,7 +128,7 @@ def _promised(settings: KafkaSettings) -> int:
     try:
         changed = compatibility.ensure(registry)
     except RegistryUnavailableError as error:
-        print(f"compatibility is not set: {error}; run this again when it does")
+        print(f"compatibility is not set: {registry_away(settings, error)}, and run this again")
         return FAILED
     except SchemaRegistryError as error:
         print(

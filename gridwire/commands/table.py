@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from confluent_kafka import KafkaException
-
 from connectors.kit.connector import Request
 from connectors.kit.http import HttpClient, NoAnswerError
 from gridwire import kafka
-from gridwire.codec import Codec, CodecError, Registry, RegistryUnavailableError
+from gridwire.codec import Codec, CodecError, Registry
+from gridwire.commands.guard import require
 from gridwire.murmur2 import partition_of
 from gridwire.settings import KafkaSettings
 from streams.engine.plan import Plan, plan, table_store
@@ -93,7 +92,7 @@ def table(
         print("no worker has an answer: reading the changelog", file=sys.stderr)
     try:
         return _print(_read(settings, streams, plan_, known[name], key))
-    except (RestoreError, KafkaException, RegistryUnavailableError) as error:
+    except RestoreError as error:
         print(f"{known[name].topic} cannot be read: {error}", file=sys.stderr)
         return FAILED
 
@@ -162,7 +161,8 @@ def _listed(
 def _read(
     settings: KafkaSettings, streams: StreamsSettings, plan_: Plan, source: Source, key: str
 ) -> Body | None:
-    """The last committed row of a key. Raises RestoreError, KafkaException, RegistryUnavailableError."""
+    """The last committed row of a key. Raises AwayError, RestoreError, KafkaException, RegistryUnavailableError."""
+    require(settings)
     count = kafka.partition_counts(settings).get(source.topic)
     if count is None:
         return None
