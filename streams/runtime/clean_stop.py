@@ -25,7 +25,11 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Marker(msgspec.Struct, frozen=True):
-    """What a clean stop leaves behind. `places`: by store."""
+    """What a clean stop leaves behind. `places`: by store.
+
+    `stopped_at_ms` (epoch ms): when the state was last whole. A stop in mid-restore keeps what the marker before it
+    said; in mid-rebuild it is when that began.
+    """
 
     format: int
     partition: int

@@ -35,21 +35,33 @@ class Marks:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._places: dict[int, dict[str, Place]] = {}
+        self._as_of_ms: dict[int, int] = {}  # of partitions whose restore is not whole
         self._admin = AdminClient(kafka.client_config(settings))
         self._asked: dict[TopicPartition, Any] = {}
         self._asked_at = time.monotonic()
         self._answer: dict[Spot, int] = {}
 
-    def begin(self, partition: int, places: Mapping[str, Place]) -> None:
-        """A partition's state contains its changelogs up to these places."""
+    def begin(
+        self, partition: int, places: Mapping[str, Place], as_of_ms: int | None = None
+    ) -> None:
+        """A partition's state contains its changelogs up to these places.
+
+        `as_of_ms` (epoch ms): from when it is, while its restore is not whole. A stop does not make it younger: rows
+        that were deleted since are still there, and their tombstones do not stay for ever.
+        """
         self._places[partition] = dict(places)
+        self._as_of_ms.pop(partition, None)
+        if as_of_ms is not None:
+            self._as_of_ms[partition] = as_of_ms
 
     def end(self, partition: int) -> Marker | None:
         """The marker for a partition that goes; None where nothing is known of it."""
         places = self._places.pop(partition, None)
+        as_of_ms = self._as_of_ms.pop(partition, None)
         if places is None:
             return None
-        return Marker(FORMAT, partition, self._settings.partitions, now_ms(), places)
+        stopped_at_ms = now_ms() if as_of_ms is None else as_of_ms
+        return Marker(FORMAT, partition, self._settings.partitions, stopped_at_ms, places)
 
     # -- moving on ----------------------------------------------------------------------------------------
     def before_commit(self) -> None:

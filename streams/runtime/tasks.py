@@ -17,7 +17,7 @@ from gridwire import kafka, metrics
 from gridwire.settings import KafkaSettings
 from streams.engine.rows import Home, MemoryHome
 from streams.engine.task import Task
-from streams.runtime.clean_stop import Place, now_ms
+from streams.runtime.clean_stop import Marker, Place, now_ms
 from streams.runtime.disk import Disk
 from streams.runtime.disk_home import DiskHome
 from streams.runtime.marks import MARKER_MS_MAX, Marks, distrusted
@@ -177,6 +177,7 @@ class Tasks:
     def _begin(self) -> Restore | None:
         """None where it is to be tried again. Partitions that are whole are not read once more. Raises RestoreError."""
         partitions = sorted(p for p, coming in self._coming.items() if not coming.whole)
+        began_ms = now_ms()
         ends = self._asked(partitions)
         if ends is None:
             return None
@@ -192,7 +193,9 @@ class Tasks:
                 coming.read_to[store] = Place(topic, ids.get(topic, ""), end)
                 coming.read_from[store] = Place(topic, ids.get(topic, ""), start)
             if self._marks is not None:
-                self._marks.begin(partition, coming.read_from)  # until all is read
+                marker = self._marker(partition)
+                as_of_ms = began_ms if marker is None else marker.stopped_at_ms
+                self._marks.begin(partition, coming.read_from, as_of_ms)  # until all is read
         return Restore(self._settings, wanted, self._apply, self.outage)
 
     def _starts(
@@ -209,13 +212,18 @@ class Tasks:
         why = distrusted(home.marker, self._settings.partitions, ends, ids)
         if why is not None or home.marker is None:
             log.info("state on disk is rebuilt", extra={"partition": partition, "reason": why})
-            if home.marker is not None:
-                home.discard()
+            if home.marker is not None or self._coming[partition].read_from:
+                home.discard()  # also what an earlier try has read: rows may have been deleted since
             return nothing
         known = home.marker.places
         for store in self._changelogs.keys() - known.keys():
             home.forget(store)  # of an earlier time, when this store was in use
         return nothing | {s: place.offset for s, place in known.items() if s in nothing}
+
+    def _marker(self, partition: int) -> Marker | None:
+        """Of the clean stop from which a restore reads on; None where it reads everything."""
+        home = self._homes[partition]
+        return home.marker if isinstance(home, DiskHome) else None
 
     def _apply(self, store: str, partition: int, entries: Entries) -> None:
         self._coming[partition].task.state.restore(store, entries)
