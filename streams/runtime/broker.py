@@ -113,13 +113,11 @@ class Broker:
         if first is None:
             return []
         messages = [first, *(self._consumer.consume(at_most - 1, 0) if at_most > 1 else ())]
-        if self._rebalances != rebalances:
-            return self._not_these()
-        for message in messages:
+        for message in messages:  # first of all: a rebalance may come with the error that ends this consumer
             error = message.error()
             if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 -- that is its public name
                 self._consumer_error(error, message.topic())
-        return messages
+        return messages if self._rebalances == rebalances else self._not_these()
 
     def _not_these(self) -> list[Message]:
         """What was read around a rebalance may be of partitions that went, or come once more for those that stayed."""
@@ -168,6 +166,7 @@ class Broker:
         metrics.CLIENT_RENEWALS.labels(self._group, "consumer").inc()
         log.warning("consumer renewed: %s", error.name())
         self._renewed_at = now
+        self._rebalances += 1
         if self._owned:
             self._on.lost(sorted(self._owned))
             self._owned.clear()

@@ -231,3 +231,27 @@ def test_every_partition_has_an_offset_in_a_transaction_of_one_of_them() -> None
     broker._committed = {("source.a", 0): 10, ("source.a", 1): 4, ("source.b", 1): 9}
     broker.commit({("source.b", 1): 12})
     assert broker.writer.offsets == [[(0, 10), (1, 12), (2, 0)]]  # type: ignore[attr-defined]
+
+
+def test_an_error_that_comes_with_a_rebalance_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A static member that is fenced loses its partitions in the same call: unheard it would wait for ever."""
+    consumer, heeded = _Consumer(), []
+    broker = broker_of(consumer)
+    fake: Any = consumer
+    fenced = KafkaError(KafkaError.FENCED_INSTANCE_ID)
+
+    class _Error(_Message):
+        def error(self) -> Any:
+            return fenced
+
+        def topic(self) -> None:
+            return None
+
+    def lost() -> _Error:
+        broker._lost(fake, [TopicPartition("source.a", 0), TopicPartition("source.a", 1)])
+        return _Error(-1)
+
+    monkeypatch.setattr(broker, "_renew_consumer", heeded.append)
+    consumer.polled = [lost, list]
+    assert broker.consume(10, 0.0) == []
+    assert heeded == [fenced]
