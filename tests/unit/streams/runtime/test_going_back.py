@@ -235,7 +235,8 @@ def test_every_partition_has_an_offset_in_a_transaction_of_one_of_them() -> None
 
 def test_an_error_that_comes_with_a_rebalance_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A static member that is fenced loses its partitions in the same call: unheard it would wait for ever."""
-    consumer, heeded = _Consumer(), []
+    consumer = _Consumer()
+    heeded: list[KafkaError] = []
     broker = broker_of(consumer)
     fake: Any = consumer
     fenced = KafkaError(KafkaError.FENCED_INSTANCE_ID)
