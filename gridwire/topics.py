@@ -17,7 +17,12 @@ R = TypeVar("R", bound=r.Record)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Topic(Generic[R]):
-    """One topic of Avro records. `key` gives the message key of a record."""
+    """One topic of Avro records. `key` gives the message key of a record.
+
+    What readers outside are told of a data product, required for enriched topics: `owner`, whom to ask; `grain`, the
+    message key and what one record is about; `freshness`, how long after `occurred_at` a record is written; `latest`,
+    how the latest state is read.
+    """
 
     name: str
     record: type[R]
@@ -26,6 +31,10 @@ class Topic(Generic[R]):
     doc: str
     retention_ms: int = 7 * DAY_MS
     compacted: bool = False
+    owner: str = ""
+    grain: str = ""
+    freshness: str = ""
+    latest: str = ""
 
     @property
     def subject(self) -> str:
@@ -182,6 +191,17 @@ ENRICHED_ENGAGEMENT = Topic(
     key=lambda event: event.user_id,
     kind="enriched",
     doc="Every engagement event with partner, region and product line.",
+    owner="maintainers of the flow braze.engagement-insight",
+    grain="`user_id`; one record per engagement event.",
+    freshness=(
+        "`occurred_at` is when the user did it. A record follows once Braze has delivered its batch and its round is "
+        "committed: Braze's delay, and ours, below a second without lag (rounds and commits of 100 ms by default). "
+        "After an outage records follow as the lag shrinks."
+    ),
+    latest=(
+        "Events are facts and are not amended. Keep one record per `event_id`: a repeat of an event so old that its id "
+        "is forgotten comes with the same one. Order holds per user (the key); between partitions there is none."
+    ),
 )
 ENGAGEMENT_WINDOWS = Topic(
     name="enriched.engagement-windows",
@@ -190,6 +210,19 @@ ENGAGEMENT_WINDOWS = Topic(
     kind="enriched",
     doc="Engagement per partner, region and product in tumbling windows, with baseline and spikes.",
     retention_ms=30 * DAY_MS,
+    owner="maintainers of the flow braze.engagement-insight",
+    grain="`partner_id|region|sku`; one record per window and amendment of it.",
+    freshness=(
+        "`occurred_at` is the window's end (`window_end`), not the time of an event. Amendment 0 is written when the "
+        "partition's time reaches that end, after all input that waits: soon after it, later by the lag. Amendments "
+        "follow while late events count: `grace_minutes` (60 by default) after the end, or longer where our own "
+        "processing lags, and at most one per `amend_delay_s` (60)."
+    ),
+    latest=(
+        "Each amendment has the whole window and replaces the earlier ones: keep, per `partner_id`, `region`, `sku` "
+        "and `window_start`, the record with the highest `amendment`. The message key has no `window_start`: who "
+        "compacts by key keeps the last window alone. A window without events has no record."
+    ),
 )
 BRAZE_COMMANDS = Topic(
     name="command.braze",

@@ -6,6 +6,7 @@ from typing import Any
 
 from gridwire import kafka, topics
 from gridwire.commands.pages import page
+from gridwire.commands.product_pages import PROMISE, products
 from gridwire.commands.wording import anchor, code, listed, prose, table
 from gridwire.records import SCHEMAS, Record
 from gridwire.settings import KafkaSettings
@@ -21,7 +22,8 @@ KINDS: Mapping[str, str] = {
     "source": "What platforms told, as connectors wrote it.",
     "reference": "Tables of which every stream worker holds a full copy.",
     "stream": "What flows tell one another.",
-    "enriched": "For data teams: read them with any Avro deserializer for Confluent's wire format, read-committed.",
+    "enriched": "For data teams: read them with any Avro deserializer for Confluent's wire format, read-committed. "
+    "Who owns them, how fresh they are and how their latest state is read: [Data products](#data-products).",
     "command": "What sinks are to do. Order holds per key, the lane.",
     "receipt": "What became of each command.",
     "internal": "Of use to gridwire alone.",
@@ -41,8 +43,10 @@ def topics_page() -> str:
         "Names are `a.b-c`. Values are Avro in Confluent's wire format (subject `<topic>-value`), keys are text, and\n"
         "every producer partitions by murmur2. Topics that are joined are keyed alike and have\n"
         "`GRIDWIRE_PARTITIONS` partitions each; the stream worker does not start where they differ.\n"
-        "`gridwire topics --apply` creates what is missing.",
+        "`gridwire topics --apply` creates what is missing, and sets the compatibility below.",
+        PROMISE,
         *(f"## {kind.capitalize()}\n\n{KINDS[kind]}\n\n{_of_kind(kind, whole)}" for kind in KINDS),
+        "## Data products\n\n" + products(),
         "## Dead letters\n\nThe original bytes, key and headers; why, and where from, in headers of Kafka Connect's\n"
         "names and in `gridwire.*`. One partition.\n\n" + _dead_letters(),
         "## Changelogs\n\nState of stream workers, written in the same transaction as what follows from it.\n"
