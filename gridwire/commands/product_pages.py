@@ -17,9 +17,9 @@ every subject below, and sets it again where somebody has changed it. Each role 
 a weaker one counts. Schemas of releases are kept in `schemas/released`; `make check` compares today's with all of them,
 by the rules of the registry. `make release-schemas` keeps those of the version that is about to be released."""
 
-ABOUT = """What is in an enriched topic is made for others to read. `produced_at` - `occurred_at` of a record is how late
-it was written, in milliseconds. In metrics, for the records that the flow reads: `gridwire_intake_latency_seconds` (the
-platform and the intake), `gridwire_processing_latency_seconds` (from there to the commit),
+ABOUT = """What is in an enriched topic is made for others to read. `produced_at` - `occurred_at` of a record is how
+late it was written, in milliseconds. In metrics, for the records that the flow reads: `gridwire_intake_latency_seconds`
+(the platform and the intake), `gridwire_processing_latency_seconds` (from there to the commit),
 `gridwire_end_to_end_latency_seconds` (both), and `gridwire_consumer_lag_seconds` for what is not committed yet;
 `gridwire lag` tells that while workers are down. Read with `isolation.level=read_committed`: what is not committed is
 not there. How to connect is in the [README](../README.md#send-an-event-read-what-became-of-it)."""
