@@ -32,7 +32,7 @@ SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 MAKE = re.compile(r"(?:^|[\s;&])make ([a-z][\w-]*)")
-GRIDWIRE = re.compile(r"(?:^|[\s;&/])gridwire ((?:[a-z]|--?\w)[^\n`|;&#]*)")
+GRIDWIRE = re.compile(r"(?:^|(?<!from)[\s;&/])gridwire ((?:[a-z]|--?\w)[^\n`|;&#]*)")
 
 
 def markdown() -> list[Path]:
@@ -228,7 +228,14 @@ def test_a_command_by_its_path_is_looked_at_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["make test", "make demo ARGS=--keep", "gridwire run", "gridwire trace ID --json"]
+    "line",
+    [
+        "make test",
+        "make demo ARGS=--keep",
+        "gridwire run",
+        "gridwire trace ID --json",
+        "from gridwire import ids",
+    ],
 )
 def test_a_command_that_is_there_passes(line: str) -> None:
     assert unknown_commands(f"call `{line}`, which makes sense") == []
