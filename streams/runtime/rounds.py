@@ -264,6 +264,12 @@ class Rounds:
         """What was sealed is committed; returns it for the metrics."""
         self.kept.committed()
         sealed, self.sealed = self.sealed, Pending()
+        for tp, position in sealed.positions.items() if self.skip else ():
+            self.skip = {
+                place: why
+                for place, why in self.skip.items()
+                if place[:2] != tp or place[2] >= position
+            }
         return sealed
 
     def aborted(self) -> None:

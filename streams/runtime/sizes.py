@@ -30,13 +30,18 @@ class Pace:
 
 
 class Suspect:
-    """Finds the record that a round cannot get past: after some aborts at one place rounds are halved down to it."""
+    """Finds the record that a round cannot get past: after some aborts at one place rounds are halved down to it.
+
+    `searching`: rounds are cut for it. They must hold nothing but their records then: a timer that fires in the same
+    round may be what the broker refuses.
+    """
 
     def __init__(self, full: int) -> None:
         self._full = full
         self._place: dict[tuple[str, int], int] = {}
         self._aborts = 0
         self.limit = full
+        self.searching = False
 
     def aborted(self, batches: list[Batch]) -> tuple[str, int, int] | None:
         """Notes an abort; returns the record (topic, partition, offset) once it is found."""
@@ -45,30 +50,30 @@ class Suspect:
         for batch in batches:
             place.setdefault((batch.topic, batch.partition), batch.messages[0].offset() or 0)
         total = sum(len(b.messages) for b in batches)
-        narrowing = self.limit < self._full
         again = bool(place.items() & self._place.items())
-        self._aborts = self._aborts + 1 if again or narrowing else 1
+        self._aborts = self._aborts + 1 if again or self.searching else 1
         self._place = place
-        if self._aborts < ABORTS_AT_ONE_PLACE_MAX:
+        if self._aborts < ABORTS_AT_ONE_PLACE_MAX or not place:
             return None
-        if total <= 1:
+        if total == 1 and self.searching:
             self._reset()
-            return next(((*tp, offset) for tp, offset in place.items()), None)
+            return next((*tp, offset) for tp, offset in place.items())
+        self.searching = True
         self.limit = max(1, min(self.limit, total) // 2)
         return None
 
     def committed(self, positions: Mapping[tuple[str, int], int]) -> None:
-        """A narrowed round got through: the next may be larger, until all is well again.
+        """A round got through: while searching the next may be larger, until all is well again.
 
         A place stays suspected until it is passed: other partitions commit in between.
         """
         self._place = {
             tp: offset for tp, offset in self._place.items() if positions.get(tp, 0) <= offset
         }
-        if self.limit < self._full:
+        if self.searching:
             self.limit = min(self._full, self.limit * 2)
-        if self.limit == self._full and not self._place:
+        if not self._place and self.limit == self._full:
             self._reset()
 
     def _reset(self) -> None:
-        self._place, self._aborts, self.limit = {}, 0, self._full
+        self._place, self._aborts, self.limit, self.searching = {}, 0, self._full, False

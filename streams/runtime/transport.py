@@ -229,7 +229,8 @@ class Consumer(QuietConsumer):
         if batches:
             self._batches.extend(batches)
             await self._through_agents(batches)
-        self.rounds.tick(wall_ms)
+        if not (batches and self.suspect.searching):
+            self.rounds.tick(wall_ms)
 
     async def _through_agents(self, batches: list[Batch]) -> None:
         self._waiting = len(batches)
@@ -273,14 +274,11 @@ class Consumer(QuietConsumer):
         if self._open_since is None:
             return False
         interval_s = self.streams.commit_interval_ms / 1000
-        return quiet or self._narrowed() or time.monotonic() - self._open_since >= interval_s
-
-    def _narrowed(self) -> bool:
-        return self.suspect.limit < self.streams.round_records_max
+        return quiet or self.suspect.searching or time.monotonic() - self._open_since >= interval_s
 
     def _alone(self) -> bool:
         """Nothing may go on beside the next commit: a record is looked for, or the state between two is wanted."""
-        return self._narrowed() or time.monotonic() - self._observed_at >= OBSERVE_EVERY_S
+        return self.suspect.searching or time.monotonic() - self._observed_at >= OBSERVE_EVERY_S
 
     # -- the one place that commits, and the one that aborts: in the Kafka thread -------------------------------
     def _commit_now(self) -> None:

@@ -207,6 +207,25 @@ def test_the_same_place_is_known_again_however_far_each_try_gets() -> None:
     assert suspect.limit == 3
 
 
+def test_a_single_record_is_named_only_where_nothing_else_was_in_its_round() -> None:
+    """Its first rounds may have held timers, too."""
+    suspect = Suspect(64)
+    for _ in range(ABORTS_AT_ONE_PLACE_MAX):
+        assert suspect.aborted([batch(7, 1)]) is None
+    assert suspect.searching
+    assert suspect.aborted([batch(7, 1)]) == (*TP, 7)
+    assert not suspect.searching
+
+
+def test_a_search_ends_where_the_suspected_place_gets_through() -> None:
+    suspect = Suspect(1)
+    for _ in range(ABORTS_AT_ONE_PLACE_MAX):
+        suspect.aborted([batch(7, 1)])
+    assert suspect.searching
+    suspect.committed({TP: 8})
+    assert not suspect.searching
+
+
 def test_a_place_stays_suspected_while_other_partitions_commit() -> None:
     suspect = Suspect(64)
     for offset in (1, 2, 3):
