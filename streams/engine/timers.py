@@ -12,8 +12,11 @@ from typing import Any
 from streams.engine.rows import Due, DueIndex
 from streams.engine.store import FoldStore, Held, UnreadableStateError, timers_of
 
+_Changes = tuple[list[Due], list[Due], dict[Due, bool]]
+
 PAGE = 10_000  # entries taken from disk at once
 HEAP_MAX = 50_000  # entries in memory at a commit, where there is a disk
+STALE_MAX = 10_000  # entries that are looked at once without a timer to fire
 
 
 class Timers:
@@ -24,11 +27,12 @@ class Timers:
         self._index = index
         self._heap: list[Due] = []
         self._reach: Due | None = None  # every entry up to it is in the heap; None: every entry is
-        self._noted: list[
-            Due
-        ] = []  # since the last commit: an abort takes them back; the disk lacks them
-        self._popped: list[Due] = []  # since the last commit: an abort brings them back
-        self._sealed: tuple[list[Due], list[Due]] | None = None  # both, of what is being committed
+        # Since the last commit. An abort takes the noted ones back and brings the popped ones again. The disk lacks
+        # both: to it only the last counts that was done to an entry (True: noted).
+        self._noted: list[Due] = []
+        self._popped: list[Due] = []
+        self._last: dict[Due, bool] = {}
+        self._sealed: _Changes | None = None  # all three, of what is being committed
 
     def restored(self, entries: Mapping[str, bytes | None]) -> None:
         """Changelog entries of the states: their due times go to disk, if that is where they are kept."""
@@ -62,21 +66,30 @@ class Timers:
             if self._reach is None or entry <= self._reach:
                 heapq.heappush(self._heap, entry)
             self._noted.append(entry)
+            self._keep(entry, noted=True)
+
+    def _keep(self, entry: Due, *, noted: bool) -> None:
+        if self._index is not None:
+            self._last[entry] = noted
 
     def due(self, now_ms: int, at_most: int) -> Iterator[tuple[Due, Held[Any]]]:
         """Timers that are due, earliest first. The caller changes the state before it asks for the next.
 
         One whose state cannot be read stays as it is, for a version that can; it is tried again after a restart.
+        Ends early behind `STALE_MAX` entries that came to nothing: `next_due_ms` tells whether there are more.
         """
-        seen = 0
-        while seen < at_most and self._earliest(now_ms) is not None:
+        seen = stale = 0
+        while seen < at_most and stale < STALE_MAX and self._earliest(now_ms) is not None:
             entry = heapq.heappop(self._heap)
             try:
                 held = self._states.get(entry[1])
             except UnreadableStateError:
+                stale += 1
                 continue
             self._popped.append(entry)
+            self._keep(entry, noted=False)
             if held is None or held.timers.get(entry[2]) != entry[0]:
+                stale += 1
                 continue
             seen += 1
             yield entry, held
@@ -108,16 +121,18 @@ class Timers:
 
     def seal(self) -> None:
         """As `Store.seal`."""
-        self._sealed, self._noted, self._popped = (self._noted, self._popped), [], []
+        self._sealed = (self._noted, self._popped, self._last)
+        self._noted, self._popped, self._last = [], [], {}
 
     def commit(self) -> None:
         """As `Store.commit`."""
         if self._sealed is None:
             self.seal()
-        noted, popped = self._sealed or ([], [])
+        last = self._sealed[2] if self._sealed else {}
         self._sealed = None
-        if self._index is not None and (noted or popped):
-            self._index.write(noted, popped)
+        if self._index is not None and last:
+            added = [entry for entry, noted in last.items() if noted]
+            self._index.write(added, [entry for entry, noted in last.items() if not noted])
             if len(self._heap) > HEAP_MAX:
                 self._heap = heapq.nsmallest(PAGE, self._heap)
                 self._reach = self._heap[-1]
@@ -135,6 +150,7 @@ class Timers:
         self._sealed = None
         self._noted.clear()
         self._popped.clear()
+        self._last.clear()
 
 
 def _taken(noted: Counter[Due], entry: Due) -> bool:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from streams.engine.references import References
 from streams.engine.rows import Home, MemoryHome
 from streams.engine.settle import Limits
-from streams.engine.store import FoldStore, Held, Store, encode_held
+from streams.engine.store import FoldStore, Held, Store, encode_held, timers_of
 from streams.engine.task import Task
 from streams.engine.timers import Timers
 from streams.runtime.clean_stop import FORMAT, Marker, now_ms
@@ -265,10 +265,25 @@ def test_timers_on_disk_fire_as_those_in_memory(
                     fold.commit()
                 elif what == "abort":
                     fold.abort()
+            assert on_disk(other) >= committed_timers(other)
             if what == "fire":
                 now_ms += 3
                 assert sorted(calm.fire(now_ms)) == sorted(paged.fire(now_ms))
         assert sorted(calm.fire(1_000)) == sorted(paged.fire(1_000))
+        for _ in ("sealed", "the rest"):
+            paged.commit()
+        assert on_disk(other) == set()
+
+
+def on_disk(home: Home) -> set[tuple[int, str, str]]:
+    index = home.dues("state.f")
+    assert index is not None
+    return set(index.page(None, 1_000))
+
+
+def committed_timers(home: Home) -> set[tuple[int, str, str]]:
+    rows = home.rows("state.f").items()
+    return {(due, key, name) for key, raw in rows for name, due in timers_of(raw).items()}
 
 
 def test_a_state_whose_type_changed_costs_neither_the_restore_nor_its_timer() -> None:
