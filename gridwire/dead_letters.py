@@ -32,6 +32,7 @@ FAILED_AT = "gridwire.failed-at-ms"
 GROUP = "gridwire.group"  # the worker group whose leg gave it up
 TIMER = "gridwire.timer"  # the timer that failed: <due, epoch ms>/<name>
 PART = "gridwire.part"  # 1/3: the original bytes did not fit into one message
+NO_FLOW = "-"  # said of letters that no flow or connector gave up: metrics, lists and filters
 OURS = ("__connect.errors.", "gridwire.")
 
 # Reasons of commands that the platform has, or may have, carried out nevertheless.

@@ -20,7 +20,7 @@ from gridwire.commands.letters.letter import Filter, Letter, State, filter_of
 from gridwire.commands.letters.overtaken import overtaken
 from gridwire.commands.letters.reading import ReadError, letters
 from gridwire.commands.letters.targets import Allowed, Refusal, Targets, legs_of
-from gridwire.commands.letters.text import Raw, line, paragraph, shown
+from gridwire.commands.letters.text import HEAD, Raw, line, paragraph, shown
 from gridwire.commands.letters.writing import CHUNK_BYTES_MAX, CHUNK_MAX, Act, WriteError, Writer
 from gridwire.replays import LetterId
 from gridwire.settings import KafkaSettings
@@ -30,6 +30,7 @@ from streams.flows import FLOWS
 
 FAILED, WRONG, NOT_FOUND = 1, 2, 3
 GROUPS_MAX = 1_000  # of `list --count`
+MANY = "(others)"  # the groups beyond
 REFUSALS_SAID_MAX = 20
 
 
@@ -85,6 +86,8 @@ def _list(settings: KafkaSettings, codec: Codec, arguments: argparse.Namespace) 
         return _count(chosen, as_json=arguments.json)
     count = 0
     for letter, state in islice(chosen, arguments.limit):
+        if not count and not arguments.json:
+            print(HEAD)
         count += 1
         text = json.dumps(letter.row(state)) if arguments.json else line(letter, state)
         print(text)
@@ -99,11 +102,11 @@ def _list(settings: KafkaSettings, codec: Codec, arguments: argparse.Namespace) 
 def _count(chosen: Iterator[tuple[Letter, State]], *, as_json: bool) -> int:
     groups: Counter[tuple[str, str, str, str]] = Counter()
     for letter, state in chosen:
-        group = (letter.id.topic, letter.label, letter.reason, state)
+        group = (letter.id.topic, letter.flow, letter.reason, state)
         groups[group if group in groups or len(groups) < GROUPS_MAX else ("", "", "", "")] += 1
     for (topic, label, reason, what), count in groups.most_common():
         row = {"topic": topic, "flow": label, "reason": reason, "state": what, "count": count}
-        text = f"{count:>8}  {topic:<20} {what:<9}  {label or 'unreadable':<42} {reason}"
+        text = f"{count:>8}  {topic:<20} {what:<9}  {label or MANY:<42} {reason}"
         print(json.dumps(row) if as_json else text)
     return 0 if groups else NOT_FOUND
 

@@ -29,7 +29,7 @@ def account(
         flow, _, leg = label.rpartition("/")
         metrics.FLOW_RECORDS_EMITTED.labels(flow, leg, topic).inc(count)
     for dead in pending.dead:
-        why = dead_letters.Why(dead.reason, dead.flow or "-")
+        why = dead_letters.Why(dead.reason, dead.flow or dead_letters.NO_FLOW)
         dead_letters.count(DEAD_LETTER_STREAMS, why)
     latency.account(pending.samples, topics, flows_by_topic, wall_clock_ms())
 

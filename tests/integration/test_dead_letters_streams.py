@@ -120,7 +120,7 @@ def test_bytes_that_become_readable_are_written_back_and_appear_once(
         [row] = letters(world, 1)
         assert (row["reason"], row["flow"], row["stage"]) == (
             "unknown schema id",
-            "",
+            "-",
             "VALUE_CONVERTER",
         )
         shown = world.call("show", row["id"])[1]

@@ -69,7 +69,9 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--topic", choices=SHORT, help="of dead-letter.<topic> alone (default: all of them)"
     )
-    parser.add_argument("--flow", help="flow id (with all of its legs) or connector")
+    parser.add_argument(
+        "--flow", help="flow id (with all of its legs) or connector; - for letters of none"
+    )
     parser.add_argument("--leg", help="leg of a flow")
     parser.add_argument("--reason", help="the reason, as listed")
     parser.add_argument("--source-topic", help="topic of the original record")

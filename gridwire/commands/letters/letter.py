@@ -65,6 +65,11 @@ class Letter:
         return self.text(dead_letters.FLOW)
 
     @property
+    def flow(self) -> str:
+        """`label` as it is said and asked for: NO_FLOW where it is empty."""
+        return self.label or dead_letters.NO_FLOW
+
+    @property
     def trace_id(self) -> str:
         return self.text(dead_letters.TRACE_ID)
 
@@ -90,7 +95,7 @@ class Letter:
         return {
             "id": str(self.id),
             "state": state,
-            "flow": self.label,
+            "flow": self.flow,
             "reason": self.reason,
             "detail": self.text(dead_letters.EXCEPTION_MESSAGE),
             "error": self.text(dead_letters.EXCEPTION_CLASS),
@@ -140,7 +145,7 @@ class Filter:
         """Everything but the event id."""
         return (
             (not self.letters or letter.id in self.letters)
-            and self._matches_flow(letter.label)
+            and self._matches_flow(letter.flow)
             and self.reason in (None, letter.reason)
             and self.topic in (None, letter.topic)
             and self.partition in (None, letter.partition)

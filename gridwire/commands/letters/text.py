@@ -11,6 +11,7 @@ from gridwire.commands.letters.letter import Letter, State
 from gridwire.dead_letters import OURS
 from gridwire.records import DeadLetterMark
 from gridwire.redaction import HIDDEN, Redaction
+from gridwire.replays import REPLAY_OF
 from gridwire.topics import BY_NAME
 
 Raw = Literal["hex", "base64"]
@@ -22,14 +23,29 @@ def moment(at_ms: int) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{ms:03d}Z"
 
 
+def _columns(*cells: str) -> str:
+    return "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()
+
+
+WIDTHS = (28, 24, 9, 40, 30, 40, 7, 32, 28)
+HEAD = _columns(
+    "letter", "failed at", "state", "flow", "reason", "record", "attempt", "trace", "replay of"
+)
+
+
 def line(letter: Letter, state: State) -> str:
-    """A letter in one line of a list."""
+    """A letter in one line of a list, below HEAD."""
     offset = letter.row(state)["offset"]
-    place = f"{letter.topic}/{letter.partition}/{offset}" if letter.topic else "no topic"
-    who = letter.label or "unreadable"
-    return (
-        f"{letter.id!s:<32} {moment(letter.failed_ms)}  {state:<9}  {who:<42} {letter.reason:<32} "
-        f"{place}  attempt {letter.attempt}  trace {letter.trace_id or '-'}"
+    return _columns(
+        str(letter.id),
+        moment(letter.failed_ms),
+        state,
+        letter.flow,
+        letter.reason,
+        f"{letter.topic}/{letter.partition}/{offset}" if letter.topic else "no topic",
+        str(letter.attempt),
+        letter.trace_id or "-",
+        letter.text(REPLAY_OF) or "-",
     )
 
 

@@ -9,7 +9,8 @@ from gridwire import cli
 from gridwire.commands.letters.letter import Filter, filter_of
 from gridwire.commands.letters.marks import Marks
 from gridwire.commands.letters.reading import UNFINISHED_MAX, Assembly, Span
-from gridwire.dead_letters import VALUE_BYTES_MAX, Why, dead_letter
+from gridwire.commands.letters.text import line
+from gridwire.dead_letters import NO_FLOW, VALUE_BYTES_MAX, Why, dead_letter
 from gridwire.replays import LetterId
 from gridwire.topics import DEAD_LETTER_STREAMS
 from tests.unit.gridwire.letters.making import letter, message
@@ -156,3 +157,12 @@ def test_a_mark_stands_until_its_letter_is_gone() -> None:
     assert states == ["open", "replayed", "discarded", "open"]
     assert marks.forgotten == ["dead-letter.streams/0/9"]
     assert marks.state(LetterId("dead-letter.none", 0, 9)) == "open"
+
+
+def test_letters_of_no_flow_have_one_name_in_metrics_lists_and_filters() -> None:
+    one = letter(Why("unknown schema id", "", stage="VALUE_CONVERTER"))
+    assert one.row("open")["flow"] == NO_FLOW
+    assert f" {NO_FLOW} " in line(one, "open")
+    wanted = cli.parser().parse_args(["dead-letters", "list", "--flow", NO_FLOW])
+    assert filter_of(wanted).matches(one)
+    assert not filter_of(wanted).matches(ONE)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from gridwire import records as r
 from gridwire import topics
 from gridwire.codec import Codec
 from gridwire.commands.letters.letter import Letter
-from gridwire.commands.letters.text import line, paragraph, shown
+from gridwire.commands.letters.text import HEAD, line, paragraph, shown
 from gridwire.dead_letters import Origin, Why
 from gridwire.records import DeadLetterMark
 from gridwire.redaction import HIDDEN, Redaction
@@ -143,3 +144,14 @@ def test_a_line_of_the_list_has_place_reason_and_state_and_nothing_of_the_record
     ):
         assert word in text
     assert "ann" not in text
+
+
+def test_the_head_of_the_list_stands_above_its_columns_and_what_a_letter_was_before_is_one() -> (
+    None
+):
+    before = "dead-letter.streams/0/3"
+    again = replace(WHY, replay_of=before, trace_id="ab" * 16)
+    text = line(letter(again), "open")
+    for name, value in (("state", "open"), ("flow", WHY.flow), ("replay of", before)):
+        assert text[HEAD.index(name) :].startswith(value)
+    assert line(letter(WHY), "open").endswith(" -")
