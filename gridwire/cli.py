@@ -13,6 +13,13 @@ from gridwire.commands.letters.arguments import add_dead_letters
 from gridwire.settings import KafkaSettings, SettingsError, load
 
 WRONG = 2
+PIPE_CLOSED = 141  # as a shell has it of a command that SIGPIPE ended
+ROLES = """roles:
+  sources  receives webhooks, polls and fetches, and writes what platforms tell to Kafka
+  streams  joins it with tables and decides: reads source topics, writes commands and enriched topics
+  sinks    carries out commands at the platforms, and writes receipts
+  all      the three on one machine, a process each; ops ports are GRIDWIRE_OPS_PORT and the two after it
+"""
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -46,7 +53,13 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="run a role until it is told to stop")
+    run = commands.add_parser(
+        "run",
+        help="run a role until it is told to stop",
+        description="Runs a role until SIGTERM or Ctrl-C.",
+        epilog=ROLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     run.add_argument("role", choices=("sources", "streams", "sinks", "all"))
     flows = commands.add_parser("flows", help="list the flows, what each reads, joins and writes")
     flows.add_argument("--json", action="store_true", help="machine-readable")
@@ -168,12 +181,17 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point of the console script."""
     try:
         load_env_file(Path(".env"))
-        return dispatch(parser().parse_args(arguments))
+        status = dispatch(parser().parse_args(arguments))
+        sys.stdout.flush()  # here, where a reader that is gone can still be handled
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to fail
+        return PIPE_CLOSED
     except SettingsError as error:
         print(error, file=sys.stderr)
         return WRONG
     except KeyboardInterrupt:
         return 130
+    return status
 
 
 if __name__ == "__main__":

@@ -25,12 +25,12 @@ def kafka(action: str, *, as_json: bool) -> int:
         print("{}" if as_json else "no local Kafka is running: `gridwire kafka up` starts one")
         return 0 if action == "down" else FAILED
     facts = {"bootstrap": broker.bootstrap, "kind": broker.kind, "version": broker.version}
-    verb = {"up": "running", "down": "stopped", "status": "running"}[action]
-    print(
-        json.dumps(facts)
-        if as_json
-        else f"{verb}: {broker}\nexport KAFKA_BOOTSTRAP={broker.bootstrap}"
+    text = (
+        f"stopped: {broker}"
+        if action == "down"
+        else f"running: {broker}\nexport KAFKA_BOOTSTRAP={broker.bootstrap}"
     )
+    print(json.dumps(facts) if as_json else text)
     return 0
 
 

@@ -123,15 +123,6 @@ def test_the_command_prints_every_group_on_the_mock_broker_too(
         assert line.split()[:2] == [row["group"], "command.braze"]
 
 
-def test_a_kafka_that_is_not_there_is_told_and_is_no_traceback(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(clients, "ADMIN_TIMEOUT_S", 1.0)
-    settings = _settings("127.0.0.1:1")
-    assert lag.lag(settings, StreamsSettings(), as_json=False) == lag.FAILED
-    assert "Kafka does not tell" in capsys.readouterr().err
-
-
 def test_groups_of_workers_sinks_and_fetches_are_named_as_they_name_themselves() -> None:
     found = lag.groups(StreamsSettings())
     assert found["sink.trading-grid"] == ("command.trading-grid",)

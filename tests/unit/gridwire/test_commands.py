@@ -2,13 +2,17 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import sandbox.kafka
 from gridwire import cli
 from gridwire.commands.configuration import configuration, known_variables
 from gridwire.settings import SettingsError
+from sandbox.kafka import Broker
 from streams.flows import FLOWS
 
 KAFKA = {"KAFKA_BOOTSTRAP": "127.0.0.1:9092", "SCHEMA_REGISTRY_URL": "http://127.0.0.1:8081"}
@@ -146,3 +150,33 @@ def test_a_line_of_the_env_file_that_sets_nothing_is_an_error_that_does_not_repe
     said = capsys.readouterr().err
     assert ".env line 2 is not NAME=value" in said
     assert "foo" not in said
+
+
+def test_the_help_of_run_says_what_each_role_does(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["run", "--help"])
+    said = capsys.readouterr().out
+    for role in ("sources", "streams", "sinks", "all"):
+        assert f"\n  {role} " in said
+
+
+def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "gridwire.cli", "flows"]
+    with os.fdopen(writing, "wb") as gone:
+        done = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, check=False, timeout=60)
+    assert done.returncode == cli.PIPE_CLOSED
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize(("action", "exported"), [("up", True), ("down", False)])
+def test_only_a_kafka_that_runs_is_to_be_exported(
+    action: str, exported: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broker = Broker("127.0.0.1:19092", "java", exactly_once=True, version="4.1")
+    monkeypatch.setattr(sandbox.kafka, action, lambda: broker)
+    assert cli.main(["kafka", action]) == 0
+    said = capsys.readouterr().out
+    assert "127.0.0.1:19092" in said
+    assert ("export KAFKA_BOOTSTRAP=" in said) == exported
