@@ -68,10 +68,10 @@ lock: setup ## Pin and hash what requirements*.in ask for (UPGRADE=--upgrade: at
 	@$(LOCK) $(UPGRADE) requirements-dev.in -o requirements-dev.txt
 	@$(LOCK) $(UPGRADE) requirements-bench.in -o requirements-bench.txt
 
-kafka-up: setup ## Start a local Kafka that stays, and say where it is
+kafka-up: setup ## Start a local Kafka and schema registry that stay, and say where they are
 	@$(BIN)/gridwire kafka up
 
-kafka-down: setup ## Stop it again
+kafka-down: setup ## Stop them again
 	@$(BIN)/gridwire kafka down
 
 clean: ## Remove everything that is made, .venv too (stop a local Kafka first)

@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     )
     topics.add_argument("--json", action="store_true", help="machine-readable")
     commands.add_parser("check", help="validate the configuration without starting anything")
-    kafka = commands.add_parser("kafka", help="a local Kafka for development")
+    kafka = commands.add_parser("kafka", help="a local Kafka and schema registry for development")
     kafka.add_argument("action", choices=("up", "down", "status"))
     kafka.add_argument("--json", action="store_true", help="machine-readable")
     sandbox = commands.add_parser("sandbox", help="run the simulated platforms")

@@ -4,34 +4,62 @@ import json
 import signal
 import threading
 import time
+from collections.abc import Iterator
 
 from sandbox import kafka as local_kafka
 from sandbox import process
-from sandbox.kafka import KafkaStartError, NoKafkaError
+from sandbox.kafka import Broker, KafkaStartError, NoKafkaError
+from sandbox.registry import standing as registry
+from sandbox.registry.process import RegistryStartError
 
 WATCH_S = 0.5
 FAILED = 1
 
 
 def kafka(action: str, *, as_json: bool) -> int:
-    """Starts a local Kafka that stays, stops it, or tells about it. Exit status 1 where there is none."""
+    """Starts a local Kafka and schema registry that stay, stops them, or tells about them.
+
+    Exit status 1 where there is no Kafka.
+    """
+    act = {"up": local_kafka.up, "down": local_kafka.down, "status": local_kafka.status}[action]
+    beside = {"up": registry.up, "down": registry.down, "status": registry.status}[action]
     try:
-        act = {"up": local_kafka.up, "down": local_kafka.down, "status": local_kafka.status}[action]
         broker = act()
-    except (NoKafkaError, KafkaStartError) as error:
+        url = beside()
+    except (NoKafkaError, KafkaStartError, RegistryStartError) as error:
         print(error)
         return FAILED
+    if as_json:
+        print(json.dumps(_facts(broker, url)))
+    else:
+        print("\n".join(_said(action, broker, url)))
+    return 0 if broker is not None or action == "down" else FAILED
+
+
+def _facts(broker: Broker | None, url: str | None) -> dict[str, str]:
+    facts = {} if url is None else {"registry": url}
     if broker is None:
-        print("{}" if as_json else "no local Kafka is running: `gridwire kafka up` starts one")
-        return 0 if action == "down" else FAILED
-    facts = {"bootstrap": broker.bootstrap, "kind": broker.kind, "version": broker.version}
-    text = (
-        f"stopped: {broker}"
-        if action == "down"
-        else f"running: {broker}\nexport KAFKA_BOOTSTRAP={broker.bootstrap}"
-    )
-    print(json.dumps(facts) if as_json else text)
-    return 0
+        return facts
+    return facts | {
+        "bootstrap": broker.bootstrap,
+        "kind": broker.kind,
+        "version": broker.version,
+    }
+
+
+def _said(action: str, broker: Broker | None, url: str | None) -> Iterator[str]:
+    """What runs, with how to name it to gridwire; or what was stopped."""
+    verb = "stopped" if action == "down" else "running"
+    if broker is None:
+        yield "no local Kafka is running: `gridwire kafka up` starts one"
+    else:
+        yield f"{verb}: {broker}"
+    if url is not None:
+        yield f"{verb}: schema registry at {url}"
+    if action != "down" and broker is not None:
+        yield f"export KAFKA_BOOTSTRAP={broker.bootstrap}"
+    if action != "down" and url is not None:
+        yield f"export SCHEMA_REGISTRY_URL={url}"
 
 
 def sandbox(port: int) -> int:

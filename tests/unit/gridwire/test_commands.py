@@ -13,6 +13,7 @@ from gridwire import cli
 from gridwire.commands.configuration import configuration, known_variables
 from gridwire.settings import SettingsError
 from sandbox.kafka import Broker
+from sandbox.registry import standing
 from streams.flows import FLOWS
 
 KAFKA = {"KAFKA_BOOTSTRAP": "127.0.0.1:9092", "SCHEMA_REGISTRY_URL": "http://127.0.0.1:8081"}
@@ -171,12 +172,14 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
 
 
 @pytest.mark.parametrize(("action", "exported"), [("up", True), ("down", False)])
-def test_only_a_kafka_that_runs_is_to_be_exported(
+def test_only_a_kafka_and_a_registry_that_run_are_to_be_exported(
     action: str, exported: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broker = Broker("127.0.0.1:19092", "java", exactly_once=True, version="4.1")
     monkeypatch.setattr(sandbox.kafka, action, lambda: broker)
+    monkeypatch.setattr(standing, action, lambda: "http://127.0.0.1:18081")
     assert cli.main(["kafka", action]) == 0
     said = capsys.readouterr().out
     assert "127.0.0.1:19092" in said
-    assert ("export KAFKA_BOOTSTRAP=" in said) == exported
+    assert ("export KAFKA_BOOTSTRAP=127.0.0.1:19092" in said) == exported
+    assert ("export SCHEMA_REGISTRY_URL=http://127.0.0.1:18081" in said) == exported
