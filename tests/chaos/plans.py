@@ -72,7 +72,7 @@ PROOFS = (
     *(_role_killed(role) for role in ("sources", "streams", "sinks")),
     Proof(
         "rounds aborted and restarted",
-        "tests/unit/streams/engine/test_state.py",
+        "tests/unit/streams/engine/test_aborts.py",
         "test_aborted_rounds_and_restarts_leave_no_trace",
         HYPOTHESIS,
     ),
