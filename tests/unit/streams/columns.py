@@ -22,6 +22,7 @@ from tests.unit.any_record import records_of
 
 SAMPLES_FILE = "tests/unit/streams/flows/column_samples.py"
 REACH_EXAMPLES = 30  # batches of plausible records, among which each topic must be written
+ORDERLY_MIN = 4  # records of a batch in which some must differ
 POISON = st.sampled_from((None, b"", b"\0", b"\0\0\0\0\1", b"\0\0\0\xff\xff1", b"no avro at all"))
 LIMITS = st.builds(
     Limits,
@@ -79,7 +80,8 @@ def batches_of(one: ColumnsLeg, sample: Sample) -> st.SearchStrategy[list[list[A
     """A few batches: of plausible records, which go by columns, and of all that may come, which may not."""
     plausible = sample.plausible
     anything = st.one_of(plausible, sample.odd, records_of(one.leg.reads.record), POISON)
-    orderly, mixed = (st.lists(what, min_size=1, max_size=8) for what in (plausible, anything))
+    orderly = st.lists(plausible, min_size=ORDERLY_MIN, max_size=8)
+    mixed = st.lists(anything, min_size=1, max_size=8)
     return st.lists(st.one_of(orderly, mixed), min_size=1, max_size=3)
 
 
@@ -177,7 +179,7 @@ def unreached(one: ColumnsLeg, sample: Sample) -> list[str]:
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.lists(sample.plausible, min_size=4, max_size=8))
+    @given(st.lists(sample.plausible, min_size=ORDERLY_MIN, max_size=8))
     def reach(batch: list[Any]) -> None:
         found = said(one, sample, [batch], arrow=True)
         if not found.fallbacks:

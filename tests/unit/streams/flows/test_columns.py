@@ -81,7 +81,7 @@ def _caught(one: ColumnsLeg) -> bool:
     sample = SAMPLES[one.label]
     caught: list[str] = []
 
-    @settings(deadline=None, max_examples=30, derandomize=True, database=None)
+    @settings(deadline=None, max_examples=60, derandomize=True, database=None)
     @given(batches_of(one, sample))
     def compare(batches: list[list[Any]]) -> None:
         caught.extend(differences(one, sample, batches, Limits()))
