@@ -265,5 +265,5 @@ async def test_a_setting_that_is_wrong_ends_the_start_naming_it(
     topics: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRIDWIRE_GATEWAY_PORT", "many")
-    with pytest.raises(SettingsError, match="GRIDWIRE_GATEWAY_PORT is not valid"):
+    with pytest.raises(SettingsError, match="GRIDWIRE_GATEWAY_PORT='many' is not valid"):
         await run_sources(topics.settings, [], asyncio.Event())
