@@ -113,7 +113,9 @@ class Broker:
         if first is None:
             return []
         messages = [first, *(self._consumer.consume(at_most - 1, 0) if at_most > 1 else ())]
-        for message in messages:  # first of all: a rebalance may come with the error that ends this consumer
+        for (
+            message
+        ) in messages:  # first of all: a rebalance may come with the error that ends this consumer
             error = message.error()
             if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 -- that is its public name
                 self._consumer_error(error, message.topic())

@@ -21,7 +21,7 @@ from streams.engine.timers import Timers
 from streams.runtime.clean_stop import FORMAT, Marker, now_ms
 from streams.runtime.disk import Disk
 from streams.runtime.disk_home import DiskHome
-from tests.unit.streams.engine.test_state import STEPS, World, play
+from tests.unit.streams.engine.test_aborts import STEPS, World, play
 
 CACHE_BYTES = 1 << 20
 Kind = Callable[[], AbstractContextManager[Home]]
