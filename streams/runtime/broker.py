@@ -113,9 +113,8 @@ class Broker:
         if first is None:
             return []
         messages = [first, *(self._consumer.consume(at_most - 1, 0) if at_most > 1 else ())]
-        for (
-            message
-        ) in messages:  # first of all: a rebalance may come with the error that ends this consumer
+        # Errors first: one that ends this consumer may come with a rebalance.
+        for message in messages:
             error = message.error()
             if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 -- that is its public name
                 self._consumer_error(error, message.topic())
