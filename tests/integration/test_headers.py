@@ -9,7 +9,16 @@ CASES_S_MAX = 150.0
 
 
 def test_headers_that_nobody_can_read_cost_neither_the_message_nor_the_process() -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line", CASES]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--tb=line",
+        str(CASES),
+    ]
     done = subprocess.run(
         command,
         cwd=CASES.parents[2],
