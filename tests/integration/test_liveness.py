@@ -100,7 +100,7 @@ def test_an_idle_worker_stays_live_and_one_stuck_partition_turns_it_red_while_ot
         reason = ops.problems("/livez")["progress"]
         assert reason.startswith(f"{world.source.name}/{STUCK} stands at 2 of ")
         assert ";" not in reason, "the others move"
-        assert (ops.lag("seconds", STUCK) or 0.0) >= STALL_S
+        until(lambda: (ops.lag("seconds", STUCK) or 0.0) >= STALL_S, "its lag tells how long")
         until(lambda: bool(told(caplog, "partition stalled")), "the log says so, too")
         held.on.clear()
         until(ops.live, "once it moves the worker is live again")
