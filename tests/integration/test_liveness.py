@@ -102,6 +102,7 @@ def test_an_idle_worker_stays_live_and_one_stuck_partition_turns_it_red_while_ot
         assert ";" not in reason, "the others move"
         until(lambda: (ops.lag("seconds", STUCK) or 0.0) >= STALL_S, "its lag tells how long")
         until(lambda: bool(told(caplog, "partition stalled")), "the log says so, too")
+        until(lambda: bool(told(caplog, "not live")), "and that the process is not live")
         held.on.clear()
         until(ops.live, "once it moves the worker is live again")
         until(lambda: world.copied(topics, written * PARTITIONS), "nothing was lost by it")
