@@ -46,15 +46,7 @@ def _skus(event: Any) -> tuple[str, ...]:
 
 
 def _enriched(event: Any, found: tuple[Partner, ...]) -> EnrichedEngagement:
-    partner_id = found[0].partner_id if found else None
     return EnrichedEngagement(
-        partner_id=partner_id, product_line=None, **{name: getattr(event, name) for name in SAME}
-    )
-
-
-def _enrich(event: Any, by_sku: Any) -> Effects:
-    found: tuple[Partner, ...] = by_sku.get(event.sku, ())
-    yield EnrichedEngagement(
         user_id=event.user_id,
         kind=event.kind,
         channel=event.channel,
@@ -68,6 +60,10 @@ def _enrich(event: Any, by_sku: Any) -> Effects:
         campaign_id=event.campaign_id,
         canvas_id=event.canvas_id,
     )
+
+
+def _enrich(event: Any, by_sku: Any) -> Effects:
+    yield _enriched(event, by_sku.get(event.sku, ()))
 
 
 def _by_records(reads: Topic[Any]) -> Leg:

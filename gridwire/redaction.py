@@ -90,19 +90,20 @@ def _redact_fields(
         if done.get(name) is None:
             continue
         if field.get("pii"):
-            personal.update(_texts(done[name]))
+            personal.update(texts_within(done[name]))
             done[name] = HIDDEN
         else:
             done[name] = _redact(field["type"], done[name], named, personal)
     return done
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_within(value: Any) -> Iterator[str]:
+    """Every string in a value of JSON or of a record; names of fields are no values."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for one in value.values():
-            yield from _texts(one)
+            yield from texts_within(one)
     elif isinstance(value, list | tuple):
         for one in value:
-            yield from _texts(one)
+            yield from texts_within(one)

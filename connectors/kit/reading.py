@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,6 +17,7 @@ from connectors.kit.connector import (
     Request,
     Verdict,
 )
+from gridwire.redaction import texts_within
 
 S = TypeVar("S")
 # Numbers as Avro's long and int take them, and epoch seconds that are in seconds.
@@ -103,22 +104,10 @@ def vendor_text(said: Any, request: Request) -> str:
     Whatever of the request's own values it repeats is taken out, too.
     """
     line = " ".join(str(said).split())
-    for value in sorted(set(_values(request.json)), key=len, reverse=True):
+    for value in sorted(set(texts_within(request.json)), key=len, reverse=True):
         if len(value) >= ECHO_CHARS_MIN:
             line = line.replace(value, "…")
     return PERSONAL.sub("…", line)[:TEXT_CHARS_MAX]
-
-
-def _values(node: Any) -> Iterator[str]:
-    """Every string below `node`; names of fields are no values."""
-    if isinstance(node, str):
-        yield node
-    elif isinstance(node, Mapping):
-        for value in node.values():
-            yield from _values(value)
-    elif isinstance(node, list | tuple):
-        for value in node:
-            yield from _values(value)
 
 
 def detailed(verdict: Verdict, request: Request, said: Any) -> Verdict:
