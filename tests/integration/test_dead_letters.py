@@ -15,6 +15,7 @@ import pytest
 from gridwire import dead_letters, topics
 from gridwire import kafka as clients
 from gridwire import records as r
+from gridwire.commands.letters.writing import AGAIN
 from gridwire.dead_letters import Why
 from gridwire.replays import REPLAY_OF
 from gridwire.settings import KafkaSettings
@@ -220,8 +221,9 @@ def test_of_two_commands_at_once_one_stops_and_nothing_is_written_twice(
         first.wait()
     found = world.written_back()
     assert (len(found), set(found.values())) == (count, {1})
-    if first.returncode == 1:
-        assert "another `gridwire dead-letters` has begun" in log.read_text()
+    if first.returncode == 1:  # fenced while it wrote, or in the middle of its commit
+        said = log.read_text()
+        assert "another `gridwire dead-letters` has begun" in said or AGAIN in said
 
 
 # Not `ru_maxrss`: it begins at what the process that started this one had.
