@@ -9,14 +9,13 @@ command → operation's steps → delivered: receipt, and what was learnt
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Literal
+from typing import Any
 
-from connectors.kit.calls import Caller, Finished, Refusal, Refused
+from connectors.kit.calls import Caller, Refusal, Refused
 from connectors.kit.clock import Clock
-from connectors.kit.connector import Done, Misconfigured, Operation, Rejected, Sink, Transient
-from connectors.kit.letters import letters_of
+from connectors.kit.connector import Misconfigured, Operation, Rejected, Sink, Transient
 from connectors.kit.messages import Messages
+from connectors.kit.outcomes import Outcome, Outcomes
 from connectors.kit.retry import RetryPolicy
 from connectors.kit.settings import UnsafeRepeats
 from connectors.kit.unreadable import UNREADABLE_DELAY_S, Unreadable
@@ -25,26 +24,17 @@ from connectors.kit.work import (
     Feed,
     IntentError,
     Later,
-    Output,
     Permit,
     Settled,
     WithdrawnError,
 )
 from gridwire import metrics
 from gridwire.codec import CodecError, RegistryUnavailableError
-from gridwire.dead_letters import LEARNT_UNFIT, OUTCOME_UNKNOWN, Why, count
-from gridwire.headers import headers_of
-from gridwire.ids import derived
-from gridwire.records import Receipt
-from gridwire.replays import replay_in
-from gridwire.topics import DEAD_LETTER_SINKS
+from gridwire.dead_letters import OUTCOME_UNKNOWN
 
 REGISTRY_DELAY_S = 1.0
-REGISTRY_TRIES_MAX = 300
 MISCONFIGURED_DELAY_S = 1.0  # then the breaker decides
 INTENT_DELAY_S = 0.5
-FLOW_UNKNOWN = "unknown"
-Outcome = Literal["unknown", "delivered", "rejected", "expired"]
 log = logging.getLogger(__name__)
 
 
@@ -76,9 +66,8 @@ class Deliveries:
         self._policy = terms.policy
         self._unsafe_repeats = terms.unsafe_repeats
         self._platform = sink.platform.name
-        self._source = f"{self._platform}/sink"
         self._unreadable = Unreadable(sink.commands.name)
-        self._latency = metrics.DELIVERY_LATENCY.labels(self._platform)
+        self._outcomes = Outcomes(sink, messages, clock)
 
     @property
     def problem(self) -> str | None:
@@ -98,7 +87,7 @@ class Deliveries:
         except CodecError as error:
             if self._unreadable.found(error):
                 return Later(UNREADABLE_DELAY_S)
-            return self._dead(entry, error)
+            return self._outcomes.dead(entry, error)
         except RegistryUnavailableError as error:
             log.warning("command waits", extra={"platform": self._platform, "why": str(error)})
             return Later(REGISTRY_DELAY_S)
@@ -112,7 +101,7 @@ class Deliveries:
         body = getattr(command, command.operation, None)
         if operation is None or body is None:
             reason = "unknown operation" if operation is None else "command without its operation"
-            return await self._finished(entry, "rejected", reason)
+            return await self._outcomes.finished(entry, "rejected", reason)
         try:
             return await self._operate(entry, operation, body, permit)
         except IntentError:
@@ -130,7 +119,7 @@ class Deliveries:
         unsafe = operation.safety_of(body) == "unsafe"
         if unsafe:
             if entry.intended and self._unsafe_repeats == "at_most_once":
-                return await self._finished(
+                return await self._outcomes.finished(
                     entry, "unknown", f"{OUTCOME_UNKNOWN}: restarted meanwhile"
                 )
             await self.feed.intend(entry)
@@ -138,19 +127,19 @@ class Deliveries:
         entry.requests += result.requests
         if isinstance(result, Refused):
             return await self._conclude(entry, result.verdict, unsafe=unsafe)
-        return await self._delivered(entry, result)
+        return await self._outcomes.delivered(entry, result.value)
 
     async def _conclude(self, entry: Entry, verdict: Refusal, *, unsafe: bool) -> Settled | Later:
         match verdict:
             case Rejected():
-                return await self._finished(entry, "rejected", verdict.reason)
+                return await self._outcomes.finished(entry, "rejected", verdict.reason)
             case Misconfigured():
                 metrics.RETRIES.labels(self._platform, "misconfigured").inc()
                 return Later(MISCONFIGURED_DELAY_S)
             case Transient() if unsafe and verdict.outcome_unknown:
                 if self._unsafe_repeats == "at_most_once":
                     reason = f"{OUTCOME_UNKNOWN}: {verdict.reason}"
-                    return await self._finished(entry, "unknown", reason)
+                    return await self._outcomes.finished(entry, "unknown", reason)
         return await self._again(entry, verdict)
 
     async def _again(self, entry: Entry, verdict: Transient) -> Settled | Later:
@@ -161,122 +150,7 @@ class Deliveries:
         age_s = self._clock.monotonic_s() - (entry.first_at or 0.0)
         if well and self._policy.exhausted(entry.failures, age_s):
             outcome: Outcome = "rejected" if verdict.early else "expired"
-            return await self._finished(entry, outcome, f"given up: {verdict.reason}")
+            return await self._outcomes.finished(entry, outcome, f"given up: {verdict.reason}")
         cause = "throttled" if verdict.throttled else "early" if verdict.early else "transient"
         metrics.RETRIES.labels(self._platform, cause).inc()
         return Later(self._policy.delay_s(entry.failures, verdict, self._clock.chance))
-
-    # ---- outcomes ------------------------------------------------------------------------------------------------
-    async def _delivered(self, entry: Entry, result: Finished[Done]) -> Settled:
-        command, done = entry.record, result.value
-        outputs = []
-        for number, (topic, record) in enumerate(done.records):
-            learnt = self._messages.stamped(
-                record, source=self._source, seed=command.event_id, number=number, cause=command
-            )
-            try:
-                outputs.append(await self._written(topic, learnt))
-            except CodecError as error:  # the delivery itself stands
-                why = self._why(entry, LEARNT_UNFIT, error)
-                outputs.extend(letters_of(DEAD_LETTER_SINKS, why, entry.message))
-        outputs.append(await self._receipt(entry, "delivered", None, done.object_id))
-        return self._settled(entry, "delivered", outputs, None)
-
-    async def _finished(self, entry: Entry, outcome: Outcome, reason: str) -> Settled:
-        """Not delivered: a receipt says so, and the command becomes a dead letter."""
-        why = self._why(entry, reason)
-        outputs = [
-            await self._receipt(entry, outcome, reason, None),
-            *letters_of(DEAD_LETTER_SINKS, why, entry.message),
-        ]
-        log.warning(
-            "command not delivered",
-            extra={
-                "platform": self._platform,
-                "command": entry.record.event_id,
-                "operation": entry.record.operation,
-                "outcome": outcome,
-                "reason": reason,
-            },
-        )
-        return self._settled(entry, outcome, outputs, why)
-
-    def _dead(self, entry: Entry, error: CodecError) -> Settled:
-        """No command can be read out of it, so no receipt either: a dead letter with the original bytes."""
-        why = Why(
-            error.reason, FLOW_UNKNOWN, detail=str(error), error=error, stage="VALUE_CONVERTER"
-        )
-        log.warning(
-            "command cannot be read",
-            extra={"platform": self._platform, "offset": entry.offset, "reason": error.reason},
-        )
-        return Settled(
-            (entry,),
-            tuple(letters_of(DEAD_LETTER_SINKS, why, entry.message)),
-            partial(count, DEAD_LETTER_SINKS, why),
-        )
-
-    async def _receipt(
-        self, entry: Entry, outcome: Outcome, reason: str | None, object_id: str | None
-    ) -> Output:
-        command = entry.record
-        now_ms = self._clock.epoch_ms()
-        again = replay_in(headers_of(entry.message))  # then this is its second receipt
-        receipt = Receipt(
-            event_id=derived("receipt", command.event_id, *([again.letter] if again else [])),
-            occurred_at=now_ms,
-            produced_at=now_ms,
-            source=self._source,
-            version=0,
-            trace_id=command.trace_id,
-            causation_id=command.event_id,
-            command_id=command.event_id,
-            flow=command.flow,
-            platform=self._platform,
-            operation=command.operation,
-            lane=command.lane,
-            outcome=outcome,
-            object_id=object_id,
-            reason=reason,
-            attempts=entry.requests,
-            latency_ms=max(0, now_ms - command.produced_at),
-        )
-        return await self._written(self._sink.receipts, receipt)
-
-    async def _written(self, topic: Any, record: Any) -> Output:
-        """The operation has happened: a registry that is away now must not make it happen again."""
-        for _ in range(REGISTRY_TRIES_MAX - 1):
-            try:
-                return await self._messages.write(topic, record)
-            except RegistryUnavailableError as error:
-                log.warning("receipt waits", extra={"platform": self._platform, "why": str(error)})
-                await self._clock.sleep(REGISTRY_DELAY_S)
-        return await self._messages.write(topic, record)
-
-    def _settled(
-        self, entry: Entry, outcome: Outcome, outputs: list[Output], why: Why | None
-    ) -> Settled:
-        command = entry.record
-        latency_s = max(0, self._clock.epoch_ms() - command.produced_at) / 1_000
-        note = partial(self._count, command.operation, outcome, latency_s, why)
-        return Settled((entry,), tuple(outputs), note)
-
-    def _count(self, operation: str, outcome: Outcome, latency_s: float, why: Why | None) -> None:
-        known = operation if operation in self._sink.operations else metrics.OTHER
-        metrics.COMMANDS.labels(self._platform, known, outcome).inc()
-        self._latency.observe(latency_s)
-        metrics.RECORDS_PRODUCED.labels(self._sink.receipts.name).inc()
-        if why is not None:
-            count(DEAD_LETTER_SINKS, why)
-
-    @staticmethod
-    def _why(entry: Entry, reason: str, error: BaseException | None = None) -> Why:
-        command = entry.record
-        return Why(
-            reason.partition(":")[0],
-            command.flow,
-            detail=reason,
-            error=error,
-            attempt=entry.requests,
-            trace_id=command.trace_id,
-        )
