@@ -83,8 +83,8 @@ event_type_label = Bounded()
 # ---- gateway -----------------------------------------------------------------------------------------------------
 WEBHOOKS = Counter(
     "gridwire_webhooks_total",
-    "Webhook deliveries by outcome: accepted, duplicate, refused, oversize, malformed, overloaded, unavailable, "
-    "aborted (by the sender, or too slow), fault.",
+    "Webhook deliveries by outcome: accepted, duplicate, validated (a look at the URL by GET), refused, oversize, "
+    "malformed, overloaded, unavailable, aborted (by the sender, or too slow), fault.",
     ["platform", "route", "outcome"],
 )
 WEBHOOKS_REFUSED = Counter(

@@ -32,16 +32,19 @@ class Bodies:
 
     @contextmanager
     def place(self, headers: Mapping[str, str], body_bytes_max: int) -> "Iterator[Place]":
-        """Room for one delivery until it is answered. Raises BodyError: 413 by announcement, 503 under overload."""
+        """Room for one delivery until it is answered. Raises BodyError: 413 by announcement, 503 under overload.
+
+        What is announced must fit, but only what has come counts: else a few strangers who announce much and send
+        nothing would keep everybody out.
+        """
         announced = headers.get("content-length", "")
         size = int(announced) if announced.isdigit() else 0
         if size > body_bytes_max:
             raise too_large(body_bytes_max)
         if self.requests >= self._requests_max or self.bytes + size > self._bytes_max:
             raise overloaded()
-        place = Place(self, body_bytes_max, size)
+        place = Place(self, body_bytes_max)
         self.requests += 1
-        self.bytes += size
         try:
             yield place
         finally:
@@ -49,7 +52,7 @@ class Bodies:
             self.bytes -= place.held
 
     def grow(self, place: "Place", size: int) -> None:
-        """More bytes than announced (or none were). Raises BodyError under overload."""
+        """More bytes have come. Raises BodyError under overload."""
         more = size - place.held
         if more > 0:
             if self.bytes + more > self._bytes_max:
@@ -63,10 +66,10 @@ class Place:
 
     __slots__ = ("_bodies", "_bytes_max", "held")
 
-    def __init__(self, bodies: Bodies, bytes_max: int, held: int) -> None:
+    def __init__(self, bodies: Bodies, bytes_max: int) -> None:
         self._bodies = bodies
         self._bytes_max = bytes_max
-        self.held = held
+        self.held = 0
 
     async def read(self, receive: Receive) -> bytes:
         """The whole body. Raises BodyError: 413, 408, 503, or the sender is gone."""
@@ -79,18 +82,19 @@ class Place:
             ) from error
 
     async def _whole(self, receive: Receive) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
+        """In one buffer: a list of what a slow sender sends byte by byte would be many times its size."""
+        buffer = bytearray()
         while True:
             message = await receive()
             if message["type"] != "http.request":
                 raise BodyError(0, "aborted", "the sender is gone")
             chunk: bytes = message.get("body", b"")
-            size += len(chunk)
-            self._check(size)
-            chunks.append(chunk)
+            self._check(len(buffer) + len(chunk))
+            if not buffer and not message.get("more_body", False):
+                return chunk
+            buffer += chunk
             if not message.get("more_body", False):
-                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+                return bytes(buffer)
 
     def _check(self, size: int) -> None:
         if size > self._bytes_max:

@@ -214,9 +214,11 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One webhook endpoint. `verify`: kit signature schemes, all of which must agree.
+    """One webhook endpoint. `verify`: kit signature schemes, all of which must agree (`any_of`: one of several).
 
-    `read(delivery)` maps it; raises MalformedError. `body_bytes_max` bounds the body (413 above).
+    `read(delivery)` maps it; raises MalformedError. `body_bytes_max` bounds the body (413 above). `content`: what the
+    body is, whatever its Content-Type says. `answers_get`: the platform looks whether the URL is there before it
+    uses it (Mailchimp does): GET and HEAD are answered 200, where the secrets in the URL are right.
     """
 
     name: str
@@ -225,6 +227,7 @@ class Route:
     read: Callable[[Delivery], Intake]
     body_bytes_max: int = 4_000_000
     content: Literal["json", "form"] = "json"
+    answers_get: bool = False
 
 
 class NotThereError(Exception):

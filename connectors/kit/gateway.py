@@ -7,6 +7,10 @@ acknowledged (acks=all) everything that a delivery became.
     400  authenticated, but unreadable: the reason; the bytes are kept in dead-letter.sources
     503  overload, or Kafka or the schema registry away: with Retry-After; senders come back
     200  taken, or taken before: a redelivery (same id, same bytes) is answered without producing again
+
+What a delivery says of its content type does not count: the route says what the body is, and a body that is something
+else is unreadable, so it is kept. A header that comes twice counts as one whose values stand behind one another
+(RFC 9110, 5.3): a proof given twice is none.
 """
 
 import hashlib
@@ -29,7 +33,7 @@ from connectors.kit.clock import Clock
 from connectors.kit.connector import Delivery, Intake, MalformedError, Route, Source
 from connectors.kit.letters import letters_of_raw
 from connectors.kit.messages import Messages
-from connectors.kit.signatures import Signed
+from connectors.kit.signatures import Signed, in_url
 from connectors.kit.work import Output
 from gridwire import metrics
 from gridwire.codec import CodecError, RegistryUnavailableError
@@ -71,6 +75,7 @@ class Answer:
 OUTCOMES = (
     "accepted",
     "duplicate",
+    "validated",
     "refused",
     "oversize",
     "malformed",
@@ -81,6 +86,7 @@ OUTCOMES = (
 )
 ACCEPTED = Answer(200, "accepted")
 DUPLICATE = Answer(200, "duplicate")
+VALIDATED = Answer(200, "validated")
 
 
 class RefusedError(Exception):
@@ -138,7 +144,9 @@ class Endpoint:
             await _send(answer, send)
 
     async def _take(self, scope: Scope, receive: Receive) -> Answer:
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = _headers(scope["headers"])
+        if scope["method"] != "POST":
+            return self._validated(scope, headers)
         with self._bodies.place(headers, self._route.body_bytes_max) as place:
             raw = await place.read(receive)
             return await self._receive(scope, headers, raw)
@@ -168,16 +176,28 @@ class Endpoint:
         return ACCEPTED
 
     # ---- steps ---------------------------------------------------------------------------------------------------
+    def _validated(self, scope: Scope, headers: dict[str, str]) -> Answer:
+        """The platform looks whether the URL is there: GET or HEAD, without body or signature. Raises RefusedError."""
+        query = _query(scope["query_string"])
+        signed = Signed(headers, query, scope["path_params"], b"", self._clock.epoch_s())
+        for scheme in self._route.verify:
+            if in_url(scheme):
+                self._agreed(scheme, signed)
+        return VALIDATED
+
     def _verified(self, signed: Signed) -> str | None:
         """The sender's id of this delivery. Raises RefusedError where any scheme does not agree."""
         delivery_id = None
         for scheme in self._route.verify:
-            reason = scheme.verify(signed)
-            if reason is not None:
-                self._count_refusal(reason)
-                raise RefusedError(Answer(401, "refused", reason))
+            self._agreed(scheme, signed)
             delivery_id = delivery_id or scheme.delivery_id(signed)
         return delivery_id
+
+    def _agreed(self, scheme: Any, signed: Signed) -> None:
+        reason = scheme.verify(signed)
+        if reason is not None:
+            self._count_refusal(reason)
+            raise RefusedError(Answer(401, "refused", reason))
 
     def _count_refusal(self, reason: str) -> None:
         label = metrics.reason_label(reason)
@@ -257,6 +277,17 @@ class Endpoint:
             count(DEAD_LETTER_SOURCES, why)
 
 
+def _headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Lower-case names and their values; values of one name behind one another."""
+    headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in pairs}
+    if len(headers) == len(pairs):
+        return headers
+    joined: dict[str, list[str]] = {}
+    for name, value in pairs:
+        joined.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+    return {name: ", ".join(values) for name, values in joined.items()}
+
+
 def _query(raw: bytes) -> dict[str, str]:
     return dict(parse_qsl(raw.decode("latin-1"), keep_blank_values=True)) if raw else {}
 
@@ -301,5 +332,6 @@ def gateway_app(sources: Sequence[Source], wiring: Wiring) -> Router:
     for source in sources:
         for route in source.routes:
             endpoint = Endpoint(source.platform.name, route, wiring)
-            routes.append(HttpRoute(route.path, endpoint, methods=["POST"]))
+            methods = ["POST", "GET"] if route.answers_get else ["POST"]  # with GET comes HEAD
+            routes.append(HttpRoute(route.path, endpoint, methods=methods))
     return Router(routes)

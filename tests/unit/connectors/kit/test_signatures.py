@@ -16,6 +16,8 @@ from connectors.kit.signatures import (
     SecretQuery,
     Signed,
     StandardWebhooks,
+    TimedHmac,
+    any_of,
     whsec_key,
 )
 from gridwire.settings import Secret
@@ -199,3 +201,130 @@ def test_an_empty_secret_is_refused_at_start() -> None:
         BearerToken((Secret(""),))
     with pytest.raises(ValueError, match="not empty"):
         StandardWebhooks((b"",))
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\n"])
+def test_a_blank_secret_is_refused_at_start_by_every_scheme(blank: str) -> None:
+    secrets = (Secret("right"), Secret(blank))
+    for build in (
+        lambda: BearerToken(secrets),
+        lambda: SecretHeader("x-hook", secrets),
+        lambda: SecretQuery("key", secrets),
+        lambda: SecretPath("key", secrets),
+        lambda: BasicCredentials("hook", secrets),
+        lambda: TimedHmac("x-signature", secrets),
+        lambda: TimedHmac("x-signature", ()),
+    ):
+        with pytest.raises(ValueError, match="not empty"):
+            build()
+
+
+def test_a_secret_beyond_ascii_is_the_same_in_every_place_that_it_may_come_in() -> None:
+    secret = (Secret("clé-ключ"),)
+    header = "clé-ключ".encode().decode("latin-1")  # as ASGI hands on the sender's UTF-8
+    basic = "Basic " + base64.b64encode("hook:clé-ключ".encode()).decode()
+    given: dict[Scheme, Signed] = {
+        BearerToken(secret): with_header(NOTHING, authorization=f"Bearer {header}"),
+        SecretHeader("x-hook", secret): with_header(NOTHING, x_hook=header),
+        SecretQuery("key", secret): replace(NOTHING, query={"key": "clé-ключ"}),
+        SecretPath("key", secret): replace(NOTHING, path={"key": "clé-ключ"}),
+        BasicCredentials("hook", secret): with_header(NOTHING, authorization=basic),
+    }
+    assert [scheme.verify(one) for scheme, one in given.items()] == [None] * len(given)
+
+
+# ---- HMAC over time and body -------------------------------------------------------------------------------------
+HEADER = "x-mailchimp-signature"
+NEW, OLD = Secret("new-secret"), Secret("old-secret")
+
+
+def v1(secret: Secret, timestamp: str, raw: bytes = BODY) -> str:
+    """As the contract has it, computed independently of the code under test."""
+    content = f"{timestamp}.".encode() + raw
+    return hmac.new(secret.reveal().encode(), content, hashlib.sha256).hexdigest()
+
+
+def timed(value: str | None = None, *, secret: Secret = NEW, age_s: float = 0.0) -> Signed:
+    timestamp = str(int(NOW_S - age_s))
+    text = value or f"t={timestamp},v1={v1(secret, timestamp)}"
+    return Signed({HEADER: text}, {}, {}, BODY, NOW_S)
+
+
+NOW = str(int(NOW_S))
+RIGHT = v1(NEW, NOW)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        timed(),
+        timed(secret=OLD),
+        timed(age_s=300),
+        timed(age_s=-300),
+        timed(f"t={NOW},v1={'0' * 64},v1={RIGHT}"),
+        timed(f" v0=abc, t={NOW} , v1={RIGHT.upper()} ,extra"),
+    ],
+)
+def test_a_timed_signature_of_any_listed_secret_is_accepted(given: Signed) -> None:
+    assert TimedHmac(HEADER, (NEW, OLD)).verify(given) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (NOTHING, "no signature"),
+        (timed(secret=Secret("guess")), "signature does not match"),
+        (replace(timed(), raw=BODY + b" "), "signature does not match"),
+        (timed(f"t={int(NOW_S) - 1},v1={RIGHT}"), "signature does not match"),
+        (timed(f"t={NOW},v1=é"), "signature does not match"),
+        (timed(f"t={NOW},v1="), "signature does not match"),
+        (timed(f"t={NOW},v0={RIGHT}"), "incomplete signature headers"),
+        (timed(f"v1={RIGHT}"), "incomplete signature headers"),
+        (timed(f"t={NOW},v1={RIGHT}, t={NOW},v1={RIGHT}"), "incomplete signature headers"),
+        (timed("nonsense"), "incomplete signature headers"),
+        (timed(f"t={NOW},v1={RIGHT}," + "v1=," * 2_000), "signature headers too long"),
+        (timed(f"t={NOW}," + "v1=00," * 10 + f"v1={RIGHT}"), "signature does not match"),
+        (timed(f"t=soon,v1={RIGHT}"), "timestamp is not a number"),
+        (timed(f"t=+{NOW},v1={RIGHT}"), "timestamp is not a number"),
+        (timed(age_s=301), "stale timestamp"),
+        (timed(age_s=-301), "timestamp in the future"),
+    ],
+)
+def test_a_timed_signature_that_is_forged_replayed_or_incomplete_is_refused(
+    given: Signed, reason: str
+) -> None:
+    assert TimedHmac(HEADER, (NEW, OLD)).verify(given) == reason
+
+
+def test_a_platform_that_does_not_sign_yet_passes_only_where_another_scheme_vouches() -> None:
+    scheme = TimedHmac(HEADER, (NEW,), required=False)
+    assert scheme.verify(NOTHING) is None
+    assert scheme.verify(timed(secret=OLD)) == "signature does not match"
+
+
+# ---- several -----------------------------------------------------------------------------------------------------
+CHOICE = any_of(
+    StandardWebhooks((KEY,)), TimedHmac(HEADER, (NEW,)), SecretPath("key", (Secret("in-path"),))
+)
+
+
+def test_one_proof_of_several_is_enough_and_none_is_not() -> None:
+    assert CHOICE.verify(signed()) is None
+    assert CHOICE.verify(timed()) is None
+    assert CHOICE.verify(replace(NOTHING, path={"key": "in-path"})) is None
+    assert CHOICE.verify(timed(secret=OLD)) == "signature does not match"
+    assert CHOICE.verify(NOTHING) is not None
+
+
+def test_a_delivery_id_counts_only_where_its_own_scheme_holds() -> None:
+    assert CHOICE.delivery_id(signed()) == "msg_1"
+    by_path = replace(signed(OLD_KEY), path={"key": "in-path"})
+    assert CHOICE.verify(by_path) is None
+    assert CHOICE.delivery_id(by_path) is None
+
+
+def test_a_choice_that_would_admit_everybody_or_is_none_is_refused_at_start() -> None:
+    with pytest.raises(ValueError, match="admit everybody"):
+        any_of(SecretPath("key", TWO), StandardWebhooks((KEY,), required=False))
+    with pytest.raises(ValueError, match="at least two"):
+        any_of(SecretPath("key", TWO))
