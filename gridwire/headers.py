@@ -5,7 +5,7 @@ the first call raises SystemError, every later one returns a list with a hole in
 crashes the process. So headers are asked for here alone, and such a message is given new ones, none, on the spot.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 Pairs = list[tuple[str, bytes | None]]
@@ -29,6 +29,18 @@ def headers_of(message: Headed) -> Pairs:
         return []
     pairs = given.items() if isinstance(given, Mapping) else given
     return [(name, v.encode() if isinstance(v, str) else v) for name, v in pairs]
+
+
+def bare(messages: Iterable[Headed]) -> bool:
+    """Whether none of these messages has headers: most have none, and this is the quick way to know."""
+    for message in messages:
+        try:
+            if message.headers():
+                return False
+        except (SystemError, UnicodeDecodeError):
+            _without(message)
+            return False
+    return True
 
 
 def _without(message: Headed) -> None:

@@ -15,7 +15,7 @@ from streams.engine.faults import NOBODYS_FAULT
 from streams.engine.incoming import Incoming
 from streams.engine.plan import BoundLeg
 from streams.engine.runner import Runner, batch_cause
-from streams.engine.settle import Before, OutBatch, OutputError, Settled, fits
+from streams.engine.settle import Before, OutBatch, OutputError, Settled, all_fit
 from streams.engine.uuids import derived_all
 from streams.flow import Caused, Columns, Effect, Outputs
 
@@ -113,7 +113,7 @@ class _Causes:
         }
 
     def stamped(
-        self, topic: Topic[Any], keys: list[str], causes: pa.Array | None
+        self, topic: Topic[Any], keys: pa.StringArray, causes: pa.Array | None
     ) -> dict[str, pa.Array]:
         """Header columns of the records with these keys."""
         header = dict(self.header)
@@ -121,9 +121,8 @@ class _Causes:
             if len(pc.unique(causes)) < len(causes):
                 raise OutputError("two outputs of one record to one topic")
             header = {name: column.take(causes) for name, column in header.items()}
-        head, tail = f"{self._label}|", f"|{topic.name}|"
-        pairs = zip(header["causation_id"].to_pylist(), keys, strict=True)
-        header["event_id"] = derived_all(f"{head}{cause}{tail}{key}|0" for cause, key in pairs)
+        cause_ids = header["causation_id"]
+        header["event_id"] = derived_all(self._label, cause_ids, topic.name, keys, "0")
         header["produced_at"] = pa.repeat(pa.scalar(self._now_ms, pa.int64()), len(keys))
         header["source"] = pa.repeat(pa.scalar(self._label), len(keys))
         return header
@@ -132,10 +131,10 @@ class _Causes:
 def _written(
     runner: Runner, bound: BoundLeg, topic: Topic[Any], outputs: Outputs, causes: _Causes
 ) -> OutBatch:
+    header = causes.stamped(topic, outputs.key, outputs.causes)
     keys = outputs.key.to_pylist()
-    header = causes.stamped(topic, keys, outputs.causes)
     values = runner.column_codec(topic).encode({**outputs.columns, **header})
     bytes_max = runner.settler.limits.output_bytes_max
-    if not all(fits(key, value, bytes_max) for key, value in zip(keys, values, strict=True)):
+    if not all_fit(keys, values, bytes_max):
         raise OutputError("output too large")
     return OutBatch(topic.name, bound.label, keys, values)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
+from operator import methodcaller
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +20,8 @@ from streams.engine.plan import Plan
 from streams.engine.seen import Seen
 from streams.engine.uuids import compacted
 from streams.flow import Columns
+
+VALUE = methodcaller("value")
 
 
 @dataclass(slots=True, eq=False)
@@ -66,7 +69,7 @@ class Intake:
         if columns is None:
             return None
         try:
-            batch = columns.decode([message.value() for message in messages])
+            batch = columns.decode(list(map(VALUE, messages)))
         except (UnfitError, CodecError):
             return None
         seen, event_ids = self.seen.get(topic.name), batch.column("event_id")

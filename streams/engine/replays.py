@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from gridwire.codec import Codec, CodecError
-from gridwire.headers import headers_of
+from gridwire.headers import bare, headers_of
 from gridwire.replays import Replay, replay_in
 from gridwire.topics import Topic
 from streams.engine.incoming import Incoming
@@ -29,6 +29,9 @@ REPLAYED_IDS_MAX = 100_000  # per partition
 
 def runs(messages: Sequence[Message]) -> Iterator[tuple[Replay | None, Sequence[Message]]]:
     """A batch in order, cut where letters come back; each of these stands alone. Mostly it is one run."""
+    if messages and bare(messages):
+        yield None, messages
+        return
     start = 0
     for index, message in enumerate(messages):
         headers = headers_of(message)

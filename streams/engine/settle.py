@@ -3,7 +3,7 @@
 So a function that fails half-way, or an output that does not fit, leaves no trace but a dead letter.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -285,3 +285,10 @@ def fits(key: str, value: bytes, bytes_max: int) -> bool:
     """A character takes up to four bytes: only keys that may matter are encoded to be measured."""
     size = len(value)
     return size + 4 * len(key) <= bytes_max or size + len(key.encode()) <= bytes_max
+
+
+def all_fit(keys: Sequence[str], values: Sequence[bytes], bytes_max: int) -> bool:
+    """`fits` for each; mostly the longest of them say it for all."""
+    if max(map(len, values)) + 4 * max(map(len, keys)) <= bytes_max:
+        return True
+    return all(fits(key, value, bytes_max) for key, value in zip(keys, values, strict=True))

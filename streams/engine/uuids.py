@@ -1,10 +1,11 @@
 """UUID texts of a whole batch at once: `compact` and `derived` of many ids without a Python object for each step."""
 
 import hashlib
-from collections.abc import Iterable
+import operator
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gridwire.ids import NAMESPACE
 from streams.engine.seen import ID_BYTES, compact
@@ -15,6 +16,8 @@ _DIGITS = np.array([at for at in range(TEXT_BYTES) if at not in _DASHES])
 _DASH = ord("-")
 _NO_DIGIT = 255
 _PREFIX = NAMESPACE.bytes
+_BYTES = pa.binary()
+_digest = operator.methodcaller("digest")
 
 _VALUES = np.full(256, _NO_DIGIT, np.uint8)  # hex digit → value
 _VALUES[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16, dtype=np.uint8)
@@ -43,9 +46,15 @@ def _uuid_bytes(ids: pa.StringArray) -> bytes | None:
     return ((digits[:, ::2] << 4) | digits[:, 1::2]).tobytes()
 
 
-def derived_all(names: Iterable[str]) -> pa.StringArray:
-    """`gridwire.ids.derived` of each name (its parts joined by "|" already)."""
-    digests = [hashlib.sha1(_PREFIX + n.encode(), usedforsecurity=False).digest() for n in names]
+def derived_all(*parts: str | pa.StringArray) -> pa.StringArray:
+    """`gridwire.ids.derived` of each row: of its parts, joined by "|". At least one part is an array.
+
+    TypeError where a part of a row is null.
+    """
+    columns = [part.cast(_BYTES) if isinstance(part, pa.Array) else part.encode() for part in parts]
+    joined = pc.binary_join_element_wise(*columns, b"|")
+    names = pc.binary_join_element_wise(_PREFIX, joined, b"").to_pylist()
+    digests = list(map(_digest, map(hashlib.sha1, names)))
     raw = np.frombuffer(b"".join(digests), np.uint8).reshape(len(digests), -1)[:, :ID_BYTES].copy()
     raw[:, 6] = raw[:, 6] & 0x0F | 0x50  # version 5
     raw[:, 8] = raw[:, 8] & 0x3F | 0x80  # RFC 9562: the bits 10

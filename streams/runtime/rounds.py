@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import Message
 
 from gridwire import metrics
 from gridwire.codec import Codec, CodecError
@@ -24,6 +24,7 @@ from streams.engine.rows import Home
 from streams.engine.settle import Limits
 from streams.engine.task import Task
 from streams.runtime import latency
+from streams.runtime.arrivals import by_partition
 from streams.runtime.broker import TP
 from streams.runtime.disk import Disk
 from streams.runtime.letters import letters_of
@@ -127,21 +128,8 @@ class Rounds:
     # -- in ---------------------------------------------------------------------------------------------
     def batches(self, messages: Sequence[Message], done: Callable[[Batch], None]) -> list[Batch]:
         """Messages by topic partition; end-of-partition marks are noted."""
-        found: dict[TP, Batch] = {}
-        ended: dict[TP, int] = {}
-        for message in messages:
-            tp = (message.topic() or "", message.partition() or 0)
-            error = message.error()
-            if error is not None:
-                if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 -- that is its public name
-                    ended[tp] = message.offset() or 0
-                continue
-            if ended:
-                ended.pop(tp, None)  # more came behind the end
-            batch = found.get(tp)
-            if batch is None:
-                batch = found[tp] = Batch(tp[0], tp[1], [], done)
-            batch.messages.append(message)
+        read, ended = by_partition(messages)
+        found = {tp: Batch(*tp, some, done) for tp, some in read.items()}
         wall_ms = self.wall_ms()
         for tp, batch in found.items():
             newest_first = (int(message.timestamp()[1]) for message in reversed(batch.messages))
@@ -232,7 +220,7 @@ class Rounds:
             outbox, changed = task.drain()
             for out in outbox.outs:
                 messages = outputs.setdefault(out.topic, [])
-                messages.extend({"value": value, "key": key} for key, value in out.messages())
+                messages += [{"value": value, "key": key} for key, value in out.messages()]
             changelogs.extend(
                 Write(
                     changelog(self._group, store),
