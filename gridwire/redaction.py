@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from gridwire.codec import plain
 from gridwire.records import SCHEMAS, Record
 
 HIDDEN = "(hidden)"
 WITHIN_CHARS_MIN = 3  # a shorter text is hidden where it stands alone, not within others
+PLAIN = frozenset({"flow", "operation"})  # fields of commands that hold names of ours, nothing else
 Schema = Mapping[str, Any]
 
 
@@ -16,8 +18,10 @@ class Redaction:
     """`record`: plain values. A lane or a key may repeat what a tagged field holds: `scrubbed` hides that, too."""
 
     def __init__(self, record: Mapping[str, Any], personal: frozenset[str]) -> None:
-        self._personal = personal
-        self.record: dict[str, Any] = self._scrub(record)
+        self._personal = {one: one.casefold() for one in personal}
+        self.record: dict[str, Any] = {
+            name: value if name in PLAIN else self.hidden(value) for name, value in record.items()
+        }
 
     @classmethod
     def of(cls, record: Record) -> "Redaction":
@@ -29,20 +33,23 @@ class Redaction:
         return cls(done, frozenset(personal - {""}))
 
     def scrubbed(self, text: str) -> str:
-        """The text, or that it is hidden."""
-        return HIDDEN if any(self._repeats(text, one) for one in self._personal) else text
+        """The text, or that it is hidden: as it stands, in other case, or quoted for a URL."""
+        forms = {text.casefold(), unquote(text).casefold()}
+        repeats = any(self._repeats(form, one) for form in forms for one in self._personal.values())
+        return HIDDEN if repeats else text
 
     @staticmethod
     def _repeats(text: str, personal: str) -> bool:
         return text == personal or (len(personal) >= WITHIN_CHARS_MIN and personal in text)
 
-    def _scrub(self, value: Any) -> Any:
+    def hidden(self, value: Any) -> Any:
+        """Plain values made of the record, a platform's JSON for one, without what is personal in it."""
         if isinstance(value, str):
             return self.scrubbed(value)
         if isinstance(value, Mapping):
-            return {name: self._scrub(one) for name, one in value.items()}
+            return {name: self.hidden(one) for name, one in value.items()}
         if isinstance(value, list | tuple):
-            return [self._scrub(one) for one in value]
+            return [self.hidden(one) for one in value]
         return value
 
 

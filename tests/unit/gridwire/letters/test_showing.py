@@ -73,6 +73,28 @@ def test_what_is_personal_within_a_command_is_hidden_and_so_is_the_lane_that_rep
     assert found.scrubbed("crm-4711") == HIDDEN
 
 
+def test_what_a_message_says_of_a_customer_is_hidden_wherever_it_stands() -> None:
+    body = r.TriggerCampaign(
+        campaign_id="case-open",
+        customer_ref="crm-4711",
+        trigger_properties={"name": "Ann Ässel", "case": "operation"},
+        attributes={"city": "Ulm"},
+    )
+    command = r.BrazeCommand(
+        flow="an.operation", lane="l-1", operation="trigger_campaign", trigger_campaign=body
+    )
+    found = Redaction.of(command)
+    shown_body = found.record["trigger_campaign"]
+    assert (shown_body["trigger_properties"], shown_body["attributes"]) == (HIDDEN, HIDDEN)
+    assert shown_body["campaign_id"] == "case-open"
+    assert (found.record["flow"], found.record["operation"]) == ("an.operation", "trigger_campaign")
+    assert found.hidden({"users": [{"said": "dear ANN ÄSSEL!", "n": 1}], "to": "ulm"}) == {
+        "users": [{"said": HIDDEN, "n": 1}],
+        "to": HIDDEN,
+    }
+    assert found.scrubbed("/users/Ann%20%C3%84ssel/send") == HIDDEN
+
+
 def test_a_short_personal_text_does_not_hide_what_happens_to_contain_it() -> None:
     found = Redaction.of(event("1", sku="S1"))
     assert found.record["user_id"] == HIDDEN
