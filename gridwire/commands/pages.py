@@ -231,7 +231,8 @@ def metrics_page() -> str:
 def _sections() -> dict[str, list[str]]:
     """The catalogue's own headings, with the names of the metrics below each."""
     found: dict[str, list[str]] = {}
-    for line in python_inspect.getsource(metrics).splitlines():
+    sources = (python_inspect.getsource(subject) for subject in metrics.SUBJECTS)
+    for line in "".join(sources).splitlines():
         match = SECTION.match(line)
         if match and match["section"]:
             found[match["section"].capitalize()] = []
