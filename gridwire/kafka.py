@@ -21,13 +21,14 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from gridwire.settings import KafkaSettings
-from gridwire.topics import DEAD_LETTERS, TOPICS, DeadLetters, Topic
+from gridwire.topics import DEAD_LETTERS, LEDGERS, TOPICS, DeadLetters, Ledger, Topic
 
 ADMIN_TIMEOUT_S = 30.0
 WATERMARKS_S_MAX = 5.0
 ASK_TRIES_MAX = 20
 ASK_PAUSE_S = 0.5
 T = TypeVar("T")
+Declared = Topic[Any] | DeadLetters | Ledger
 TRANSACTION_TIMEOUT_MS = (
     10_000  # a killed worker holds read-committed readers up no longer than this
 )
@@ -218,10 +219,12 @@ def partition_counts(settings: KafkaSettings) -> dict[str, int]:
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
 
 
-def new_topic(settings: KafkaSettings, topic: Topic[Any] | DeadLetters) -> NewTopic:
+def new_topic(settings: KafkaSettings, topic: Declared) -> NewTopic:
     """How a topic is created."""
     compacted = isinstance(topic, Topic) and topic.compacted
-    single = isinstance(topic, DeadLetters) or topic.kind == "reference"
+    single = isinstance(topic, DeadLetters) or (
+        isinstance(topic, Topic) and topic.kind == "reference"
+    )
     return NewTopic(
         topic.name,
         num_partitions=1 if single else settings.partitions,
@@ -238,20 +241,31 @@ def changelog_topic(settings: KafkaSettings, name: str) -> NewTopic:
 def create_topics(settings: KafkaSettings, changelogs: list[str]) -> list[str]:
     """Creates what is missing; returns the names. Raises KafkaException where the broker refuses."""
     present = partition_counts(settings)
-    declared: tuple[Topic[Any] | DeadLetters, ...] = (*TOPICS, *DEAD_LETTERS)
+    declared: tuple[Declared, ...] = (*TOPICS, *DEAD_LETTERS, *LEDGERS)
     wanted = [new_topic(settings, topic) for topic in declared]
     wanted += [changelog_topic(settings, name) for name in changelogs]
     missing = [topic for topic in wanted if topic.topic not in present]
+    _create(settings, missing)
+    return [topic.topic for topic in missing]
+
+
+def create_ledger(settings: KafkaSettings, name: str, partitions: int) -> None:
+    """Creates the ledger of a command topic that is not among ours. Raises KafkaException."""
+    ledger = new_topic(settings, Ledger(name, ""))
+    _create(settings, [NewTopic(name, partitions, settings.replication, config=ledger.config)])
+
+
+def _create(settings: KafkaSettings, missing: list[NewTopic]) -> None:
+    """As the settings say; with `none` an operator does."""
     if missing and settings.topic_creation == "request":
-        _create(settings, missing)
+        _request(settings, missing)
     elif missing and settings.topic_creation == "metadata":
         client = producer(settings)
         for topic in missing:
             client.list_topics(topic.topic, timeout=ADMIN_TIMEOUT_S)
-    return [topic.topic for topic in missing]
 
 
-def _create(settings: KafkaSettings, missing: list[NewTopic]) -> None:
+def _request(settings: KafkaSettings, missing: list[NewTopic]) -> None:
     admin = AdminClient(client_config(settings))  # must outlive its futures
     futures = admin.create_topics(missing, operation_timeout=ADMIN_TIMEOUT_S)
     for future in futures.values():

@@ -12,6 +12,7 @@ from gridwire import records as r
 
 Kind = Literal["source", "stream", "enriched", "command", "receipt", "reference", "internal"]
 DAY_MS = 86_400_000
+LEDGER_DAYS_MAX = 7  # as long as commands are kept: what is gone cannot come a second time
 R = TypeVar("R", bound=r.Record)
 
 
@@ -287,3 +288,21 @@ DEAD_LETTER_SOURCES = DeadLetters(
 DEAD_LETTER_STREAMS = DeadLetters("dead-letter.streams", "Records that a flow could not process.")
 DEAD_LETTER_SINKS = DeadLetters("dead-letter.sinks", "Commands that a platform refused for good.")
 DEAD_LETTERS = (DEAD_LETTER_SOURCES, DEAD_LETTER_STREAMS, DEAD_LETTER_SINKS)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Which commands of one sink had their effect: ids in bytes of ours, partition by partition as its commands."""
+
+    name: str
+    doc: str
+    retention_ms: int = LEDGER_DAYS_MAX * DAY_MS
+
+
+def ledger_of(commands: Topic[Any]) -> Ledger:
+    """The ledger of a command topic."""
+    name = commands.name.removeprefix("command.")
+    return Ledger(f"ledger.{name}", f"Commands of {commands.name} that had their effect.")
+
+
+LEDGERS = tuple(ledger_of(topic) for topic in TOPICS if topic.kind == "command")

@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from connectors.kit.work import Output
 from gridwire.bounded import SEND_OFFSETS_S_MAX, BoundedCalls, StuckError, abandon
 
+ANY_PARTITION = -1  # the key decides, as librdkafka has it
 COMMIT_TIMEOUT_S = 15.0
 QUEUE_FULL_WAIT_S = 0.05
 QUEUE_FULL_WAITS_MAX = 200
@@ -76,12 +77,14 @@ class Committer(Protocol):
 
 def _produce(producer: Producer, outputs: Sequence[Output], on_delivery: Any = None) -> None:
     for output in outputs:
+        partition = ANY_PARTITION if output.partition is None else output.partition
         for _ in range(QUEUE_FULL_WAITS_MAX):
             try:
                 producer.produce(
                     output.topic,
                     output.value,
                     output.key,
+                    partition,
                     headers=list(output.headers) or None,
                     on_delivery=on_delivery,
                 )

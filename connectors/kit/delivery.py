@@ -92,7 +92,7 @@ class Deliveries:
             log.warning("command waits", extra={"platform": self._platform, "why": str(error)})
             return Later(REGISTRY_DELAY_S)
         self._unreadable.passed()
-        return await self._attempt(entry, permit)
+        return self._outcomes.repeated(entry) or await self._attempt(entry, permit)
 
     # ---- one attempt ---------------------------------------------------------------------------------------------
     async def _attempt(self, entry: Entry, permit: Permit) -> Settled | Later:

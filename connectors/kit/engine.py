@@ -10,8 +10,10 @@ from confluent_kafka import Consumer, KafkaError, Producer
 
 from connectors.kit.clock import SYSTEM, Clock
 from connectors.kit.commits import Committer, PlainCommitter, TransactionalCommitter
+from connectors.kit.effects import Memory
 from connectors.kit.feed import KafkaFeed
 from connectors.kit.lanes import Lanes
+from connectors.kit.ledger import LedgerReader
 from connectors.kit.progress import INTENTS_MAX
 from connectors.kit.work import Feed, Handler
 from gridwire import kafka as clients
@@ -75,7 +77,8 @@ class KafkaClients:
 class Engine:
     """Carries out one topic with one handler. `name`: of the consumer group, e.g. `sink.braze`.
 
-    `concurrency`: 1 to CONCURRENCY_MAX.
+    `concurrency`: 1 to CONCURRENCY_MAX. `ledger`: the topic that keeps which records had their effect, and how much
+    of it counts; None: nobody keeps that.
     """
 
     def __init__(
@@ -87,10 +90,12 @@ class Engine:
         *,
         concurrency: int,
         clock: Clock = SYSTEM,
+        ledger: tuple[str, Memory] | None = None,
     ) -> None:
         self.name = name
         self.lanes = Lanes(handler, concurrency, clock)
-        self.feed = KafkaFeed(topic, name, self.lanes, KafkaClients(settings, name))
+        reader = None if ledger is None else LedgerReader(settings, topic, *ledger)
+        self.feed = KafkaFeed(topic, name, self.lanes, KafkaClients(settings, name), reader)
         self.lanes.feed = handler.feed = self.feed
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from connectors.kit.commits import Committer, kafka_error
+from connectors.kit.ledger import LedgerReader, Ledgers
 from connectors.kit.progress import SPAN_MAX, Progress
 from connectors.kit.settling import KAFKA_TIMEOUT_S, Settling
 from connectors.kit.work import Assigned, Entry, Settled
@@ -73,9 +74,19 @@ class ConsumerBrokenError(Exception):
 
 
 class KafkaFeed:
-    """Feeds lanes from one topic. `group` is its name in metrics and logs."""
+    """Feeds lanes from one topic. `group` is its name in metrics and logs.
 
-    def __init__(self, topic: str, group: str, lanes: Lanes, clients: Clients) -> None:
+    `ledger`: where it is kept which records had their effect. It is read back before a partition is.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        group: str,
+        lanes: Lanes,
+        clients: Clients,
+        ledger: LedgerReader | None = None,
+    ) -> None:
         self.topic = topic
         self.group = group
         self._consumer = clients.consumer(self.on_error)
@@ -83,6 +94,8 @@ class KafkaFeed:
         self._loop = asyncio.get_running_loop()
         self._assigned: dict[int, Assigned] = {}
         self._paused: set[int] = set()
+        self._waiting: set[int] = set()  # for their ledgers
+        self._ledgers = None if ledger is None else Ledgers(ledger, group)
         self._settling = Settling(
             topic,
             group,
@@ -90,6 +103,7 @@ class KafkaFeed:
             clients.committer(self._consumer),
             loop=self._loop,
             session_s=clients.session_s,
+            ledger=None if ledger is None else ledger.topic,
         )
         self._beat = self._probe_at = self._lag_at = time.monotonic()
         self._full_since: float | None = None
@@ -113,6 +127,9 @@ class KafkaFeed:
         return self._settling.confirmed()
 
     def settle(self, settled: Settled) -> None:
+        effects = settled.entries[0].assigned.effects
+        if settled.effects and effects is not None:  # known at once: the next one may be the same
+            effects.add(settled.effects, time.time_ns() // 1_000_000)
         self._settling.outcomes.append(settled)
 
     def intend(self, entry: Entry) -> "asyncio.Future[None]":
@@ -125,7 +142,7 @@ class KafkaFeed:
 
     def ready(self) -> str | None:
         """Why records are not being carried out; None where they are."""
-        return self._problem
+        return self._problem or (self._ledgers.problem if self._ledgers else None)
 
     def live(self) -> str | None:
         """Why only a restart helps; None where it does not."""
@@ -149,6 +166,8 @@ class KafkaFeed:
         except BaseException as raised:  # noqa: BLE001 - as above
             error = error or raised
         self._settling.close()
+        if self._ledgers is not None:
+            self._ledgers.close()
         self._problem = "stopped" if error is None else f"failed: {error}"
         with contextlib.suppress(RuntimeError):  # the loop is gone
             self._loop.call_soon_threadsafe(self._end, error)
@@ -183,7 +202,8 @@ class KafkaFeed:
         if self._hold(buffered):
             self._stopping.wait(POLL_BUSY_S)
         else:
-            self._take(POLL_BUSY_S if buffered else POLL_IDLE_S)
+            self._take(POLL_BUSY_S if buffered or self._waiting else POLL_IDLE_S)
+        self._read_back()
         self._balance(buffered)
         self._settling.commit_due(self._assigned.values())
         now = self._beat = time.monotonic()
@@ -256,7 +276,12 @@ class KafkaFeed:
             paused = number in self._paused
             if not paused and (full or one.progress.span >= SPAN_MAX - TAKE_MAX):
                 pause.append(TopicPartition(self.topic, number))
-            elif paused and buffered < BUFFER_MAX // 2 and one.progress.span < SPAN_MAX // 2:
+            elif (
+                paused
+                and number not in self._waiting
+                and buffered < BUFFER_MAX // 2
+                and one.progress.span < SPAN_MAX // 2
+            ):
                 resume.append(TopicPartition(self.topic, number))
         if pause:
             self._consumer.pause(pause)
@@ -278,9 +303,25 @@ class KafkaFeed:
             self._assigned[one.partition] = Assigned(self.topic, one.partition, progress)
         consumer.assign([TopicPartition(self.topic, p.partition, p.offset) for p in committed])
         self._paused.clear()
+        self._wait_for_ledgers([p.partition for p in committed])
         self._settling.joined(metadata)
         self._problem = None
         log.info("partitions assigned", extra={"group": self.group, "count": len(partitions)})
+
+    def _wait_for_ledgers(self, partitions: list[int]) -> None:
+        """Nothing is taken of a partition before it is known which of its records had their effect."""
+        self._waiting.clear()
+        if self._ledgers is None or not partitions:
+            return
+        self._consumer.pause([TopicPartition(self.topic, number) for number in partitions])
+        self._paused.update(partitions)
+        self._waiting.update(partitions)
+        self._ledgers.begin([self._assigned[number] for number in partitions])
+
+    def _read_back(self) -> None:
+        """Partitions whose ledgers have been read begin; `_balance` resumes them. Raises LedgerError."""
+        if self._waiting and self._ledgers is not None:
+            self._waiting -= {one.partition for one in self._ledgers.ready()}
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         metrics.REBALANCES.labels(self.group, "revoked").inc()
@@ -302,6 +343,8 @@ class KafkaFeed:
         """Gives partitions away. `hand_back`: in order, with what is in flight finished and committed."""
         if not leaving:
             return
+        if self._ledgers is not None:
+            self._ledgers.abandon(leaving)
         if hand_back:
             self._drain(leaving)
         self._await(self._lanes.drop(leaving), KAFKA_TIMEOUT_S)

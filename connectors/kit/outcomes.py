@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from connectors.kit.clock import Clock
 from connectors.kit.connector import Done, Sink
+from connectors.kit.effects import id_of
 from connectors.kit.letters import letters_of
 from connectors.kit.messages import Messages
 from connectors.kit.work import Entry, Output, Settled
@@ -22,6 +23,9 @@ REGISTRY_DELAY_S = 1.0
 REGISTRY_TRIES_MAX = 300
 FLOW_UNKNOWN = "unknown"
 Outcome = Literal["unknown", "delivered", "rejected", "expired"]
+HAD_EFFECT: frozenset[Outcome] = frozenset(
+    {"delivered", "unknown"}
+)  # unknown: perhaps, and not again
 log = logging.getLogger(__name__)
 
 
@@ -51,6 +55,28 @@ class Outcomes:
                 outputs.extend(letters_of(DEAD_LETTER_SINKS, why, entry.message))
         outputs.append(await self._receipt(entry, "delivered", None, done.object_id))
         return self._settled(entry, "delivered", outputs, None)
+
+    def repeated(self, entry: Entry) -> Settled | None:
+        """A command that had its effect before ends here: no second effect, no second receipt. None: it did not."""
+        effects = entry.assigned.effects
+        if effects is None or not effects or self._ids(entry)[-1] not in effects:
+            return None
+        known = self._known(entry.record.operation)
+        counted = metrics.COMMANDS.labels(self._platform, known, "duplicate")
+        log.info(
+            "command came again",
+            extra={"platform": self._platform, "command": entry.record.event_id},
+        )
+        return Settled((entry,), (), counted.inc)
+
+    @staticmethod
+    def _ids(entry: Entry) -> tuple[bytes, ...]:
+        """What a command is remembered by. A dead letter that came back passes once: as that letter."""
+        event_id = entry.record.event_id
+        again = replay_in(headers_of(entry.message))
+        if again is None:
+            return (id_of(event_id),)
+        return id_of(event_id), id_of(event_id, again.letter)
 
     async def finished(self, entry: Entry, outcome: Outcome, reason: str) -> Settled:
         """Not delivered: a receipt says so, and the command becomes a dead letter."""
@@ -129,15 +155,19 @@ class Outcomes:
         command = entry.record
         latency_s = max(0, self._clock.epoch_ms() - command.produced_at) / 1_000
         note = partial(self._count, command.operation, outcome, latency_s, why)
-        return Settled((entry,), tuple(outputs), note)
+        effects = self._ids(entry) if outcome in HAD_EFFECT else ()
+        return Settled((entry,), tuple(outputs), note, effects)
 
     def _count(self, operation: str, outcome: Outcome, latency_s: float, why: Why | None) -> None:
-        known = operation if operation in self._sink.operations else metrics.OTHER
-        metrics.COMMANDS.labels(self._platform, known, outcome).inc()
+        metrics.COMMANDS.labels(self._platform, self._known(operation), outcome).inc()
         self._latency.observe(latency_s)
         metrics.RECORDS_PRODUCED.labels(self._sink.receipts.name).inc()
         if why is not None:
             count(DEAD_LETTER_SINKS, why)
+
+    def _known(self, operation: str) -> str:
+        """The operation as a metric's label."""
+        return operation if operation in self._sink.operations else metrics.OTHER
 
     @staticmethod
     def _why(entry: Entry, reason: str, error: BaseException | None = None) -> Why:

@@ -16,6 +16,7 @@ from connectors.kit.clock import SYSTEM, Clock
 from connectors.kit.completion import Completions
 from connectors.kit.connector import Platform, Sink, Source
 from connectors.kit.delivery import Deliveries, Terms
+from connectors.kit.effects import Memory
 from connectors.kit.engine import CONCURRENCY_MAX, Engine
 from connectors.kit.gateway import Wiring, check_routes, gateway_app
 from connectors.kit.http import HttpClient
@@ -32,10 +33,12 @@ from gridwire.health import Health
 from gridwire.ops import OpsServer
 from gridwire.serving import AsgiServer
 from gridwire.settings import KafkaSettings, load
+from gridwire.topics import ledger_of
 
 GRACE_S = 10  # requests under way at the gateway may finish within this
 TOPICS_RETRY_S = 2.0
 FETCH_DELAY_S_MAX = 300.0
+HOUR_MS = 3_600_000
 log = logging.getLogger(__name__)
 
 
@@ -199,11 +202,12 @@ async def run_sinks(
     shared = Shared(kafka, clock)
     policy = RetryPolicy(attempts_max=settings.attempts_max, age_s_max=settings.age_s_max)
     terms = Terms(policy, settings.unsafe_repeats)
-    parts = [_sink(shared, sink, terms) for sink in sinks]
+    memory = Memory(int(settings.ledger_hours * HOUR_MS), settings.ledger_ids_max)
+    parts = [_sink(shared, sink, terms, memory) for sink in sinks]
     await _serve(shared, parts, stop)
 
 
-def _sink(shared: Shared, sink: Sink, terms: Terms) -> Part:
+def _sink(shared: Shared, sink: Sink, terms: Terms, memory: Memory) -> Part:
     caller = shared.caller(sink.platform, "sink")
     name = f"sink.{sink.platform.name}"
 
@@ -216,6 +220,7 @@ def _sink(shared: Shared, sink: Sink, terms: Terms) -> Part:
             handler,
             concurrency=sink.platform.concurrency,
             clock=shared.clock,
+            ledger=(ledger_of(sink.commands).name, memory),
         )
         return EnginePart(engine, handler, caller)
 

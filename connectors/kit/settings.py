@@ -6,6 +6,7 @@ import msgspec
 
 from gridwire.settings import Env
 from gridwire.shapes import PORT_MAX
+from gridwire.topics import LEDGER_DAYS_MAX
 
 UnsafeRepeats = Literal["at_most_once", "at_least_once"]
 
@@ -89,3 +90,20 @@ class SinkSettings(msgspec.Struct, frozen=True, kw_only=True):
             "is reported, not repeated) or at_least_once (it is repeated)",
         ),
     ] = "at_most_once"
+    ledger_hours: Annotated[
+        float,
+        msgspec.Meta(gt=0, le=24 * LEDGER_DAYS_MAX),
+        Env(
+            "GRIDWIRE_SINK_LEDGER_HOURS",
+            "hours for which a command that was carried out is remembered, and not carried out again under the same "
+            "id (at most 168: the topic's retention)",
+        ),
+    ] = 24.0 * LEDGER_DAYS_MAX
+    ledger_ids_max: Annotated[
+        int,
+        msgspec.Meta(ge=1_000, le=10_000_000),
+        Env(
+            "GRIDWIRE_SINK_LEDGER_IDS",
+            "how many such commands are remembered per partition, about 90 bytes of memory each",
+        ),
+    ] = 100_000

@@ -16,7 +16,8 @@ from connectors.kit.commits import (
     fatal,
     kafka_error,
 )
-from connectors.kit.work import Assigned, Entry, IntentError, Settled
+from connectors.kit.effects import packed
+from connectors.kit.work import Assigned, Entry, IntentError, Output, Settled
 from gridwire import metrics
 
 COMMIT_INTERVAL_S = 0.1
@@ -36,7 +37,7 @@ class Settling:
     """Collects what the loop has finished, commits it in intervals, and knows when our membership was confirmed.
 
     `outcomes` and `intents` (with None: retracted) are filled by the loop; appending to a deque needs no lock.
-    A confirmation holds for half of `session_s`.
+    A confirmation holds for half of `session_s`. `ledger`: the topic that keeps which records had their effect.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Settling:
         *,
         loop: asyncio.AbstractEventLoop,
         session_s: float,
+        ledger: str | None = None,
     ) -> None:
         self.outcomes: deque[Settled] = deque()
         self.intents: deque[tuple[Entry, asyncio.Future[None] | None]] = deque()
@@ -55,6 +57,7 @@ class Settling:
         self.metadata: Any = None
         self._topic = topic
         self._group = group
+        self._ledger = ledger
         self._consumer = consumer
         self._committer = committer
         self._loop = loop
@@ -144,6 +147,7 @@ class Settling:
 
     def _commit(self) -> bool:
         outputs = [output for settled in self._unsent for output in settled.outputs]
+        outputs += self._effects()
         offsets = [
             TopicPartition(
                 self._topic, one.partition, one.progress.position, one.progress.metadata()
@@ -163,6 +167,19 @@ class Settling:
         self._confirmed_at = asked_at if offsets else self._confirmed_at
         self._committed()
         return True
+
+    def _effects(self) -> list[Output]:
+        """What the ledger gets: one message per partition, for all that had their effect since the last commit."""
+        if self._ledger is None:
+            return []
+        ids: dict[int, list[bytes]] = {}
+        for settled in self._unsent:
+            if settled.effects:
+                ids.setdefault(settled.entries[0].assigned.partition, []).extend(settled.effects)
+        return [
+            Output(self._ledger, None, packed(some), partition=partition)
+            for partition, some in ids.items()
+        ]
 
     def _committed(self) -> None:
         self._commits.inc()

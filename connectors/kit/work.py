@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from confluent_kafka import Message
 
+from connectors.kit.effects import Effects
 from connectors.kit.progress import Progress
 from gridwire.dead_letters import Headers
 
@@ -25,7 +26,8 @@ class IntentError(Exception):
 class Assigned:
     """A partition while it is ours. The Kafka thread owns `progress`; the loop owns the rest.
 
-    `draining`: start nothing new. `lost`: send nothing at all, drop every outcome.
+    `draining`: start nothing new. `lost`: send nothing at all, drop every outcome. `effects`: commands that had their
+    effect; set by the Kafka thread before it takes the first record, None where nobody keeps them.
     """
 
     topic: str
@@ -33,6 +35,7 @@ class Assigned:
     progress: Progress
     draining: bool = False
     lost: bool = False
+    effects: Effects | None = None
     taken: int = 0  # counted by the Kafka thread
     settled: int = 0  # counted by the Kafka thread
     aside: int = 0  # counted by the loop
@@ -63,12 +66,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A message to write together with the offset of what led to it."""
+    """A message to write together with the offset of what led to it. `partition`: None lets the key decide."""
 
     topic: str
     key: bytes | str | None
     value: bytes | None
     headers: Headers = field(default_factory=list)
+    partition: int | None = None
 
 
 def nothing() -> None:
@@ -79,12 +83,14 @@ def nothing() -> None:
 class Settled:
     """Entries are finished: `outputs` are written and their offsets committed together.
 
-    `committed` is called in the Kafka thread once that has happened: for metrics, nothing else.
+    `committed` is called in the Kafka thread once that has happened: for metrics, nothing else. `effects`: ids of the
+    entries that had their effect (`effects.id_of`), for the ledger of their partition.
     """
 
     entries: tuple[Entry, ...]
     outputs: tuple[Output, ...] = ()
     committed: Callable[[], None] = nothing
+    effects: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

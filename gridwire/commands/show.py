@@ -11,7 +11,7 @@ from gridwire.codec import Registry, RegistryUnavailableError
 from gridwire.commands.configuration import Configuration, configuration
 from gridwire.commands.guard import registry_away
 from gridwire.settings import KafkaSettings, SettingsError
-from gridwire.topics import DEAD_LETTERS, TOPICS
+from gridwire.topics import DEAD_LETTERS, LEDGERS, TOPICS
 from streams.engine.plan import plan
 from streams.feeds import FEEDS
 from streams.flow import Columns, Leg
@@ -101,6 +101,10 @@ def topics(*, as_json: bool) -> int:
     rows += [
         {"name": t.name, "kind": "dead-letter", "record": "", "compacted": False, "doc": t.doc}
         for t in DEAD_LETTERS
+    ]
+    rows += [
+        {"name": t.name, "kind": "ledger", "record": "", "compacted": False, "doc": t.doc}
+        for t in LEDGERS
     ]
     rows += [
         {"name": name, "kind": "changelog", "record": "", "compacted": True, "doc": "State."}

@@ -1,7 +1,7 @@
 """docs/topics.md: every topic with who writes and reads it, and every record with its fields."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gridwire import kafka, topics
@@ -10,7 +10,7 @@ from gridwire.commands.product_pages import PROMISE, products
 from gridwire.commands.wording import anchor, code, listed, prose, table
 from gridwire.records import SCHEMAS, Record
 from gridwire.settings import KafkaSettings
-from gridwire.topics import DAY_MS, DEAD_LETTERS, TOPICS, Topic
+from gridwire.topics import DAY_MS, DEAD_LETTERS, LEDGERS, TOPICS, DeadLetters, Ledger, Topic
 from streams.engine.plan import PARKED_STORE, SEEN_STORE, Plan, plan, table_store
 from streams.feeds import FEEDS
 from streams.flow import Table
@@ -48,7 +48,10 @@ def topics_page() -> str:
         *(f"## {kind.capitalize()}\n\n{KINDS[kind]}\n\n{_of_kind(kind, whole)}" for kind in KINDS),
         "## Data products\n\n" + products(),
         "## Dead letters\n\nThe original bytes, key and headers; why, and where from, in headers of Kafka Connect's\n"
-        "names and in `gridwire.*`. One partition.\n\n" + _dead_letters(),
+        "names and in `gridwire.*`. One partition.\n\n" + _kept_as_bytes(DEAD_LETTERS),
+        "## Ledgers\n\nIds of commands, 16 bytes each, in bytes of ours: a command that comes a second time is not\n"
+        "carried out again. Each has the partitions of its command topic.\n\n"
+        + _kept_as_bytes(LEDGERS),
         "## Changelogs\n\nState of stream workers, written in the same transaction as what follows from it.\n"
         "Compacted, partitioned like the topics that are joined, read by gridwire alone.\n\n"
         + _changelogs(whole),
@@ -116,11 +119,8 @@ def _kept(topic: Topic[Any]) -> str:
     return "compacted" if topic.compacted else f"{topic.retention_ms // DAY_MS} days"
 
 
-def _dead_letters() -> str:
-    rows = (
-        (code(one.name), prose(one.doc), f"{one.retention_ms // DAY_MS} days")
-        for one in DEAD_LETTERS
-    )
+def _kept_as_bytes(some: Iterable[DeadLetters | Ledger]) -> str:
+    rows = ((code(one.name), prose(one.doc), f"{one.retention_ms // DAY_MS} days") for one in some)
     return table(("topic", "what", "kept"), rows)
 
 

@@ -77,7 +77,7 @@ HTTP_DURATION = Histogram(
 )
 COMMANDS = Counter(
     "gridwire_commands_total",
-    "Commands by their end: delivered, rejected, expired, unknown.",
+    "Commands by their end: delivered, rejected, expired, unknown, duplicate (had its effect before).",
     ["platform", "operation", "verdict"],
 )
 RETRIES = Counter(
