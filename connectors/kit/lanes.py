@@ -1,67 +1,34 @@
 """Ordered lanes: records of one key are carried out one after another, different keys side by side, within a bound.
 
     Kafka thread ──arrived──▶ lane per key ──ready──▶ workers ──handle──▶ settled ──▶ Kafka thread commits
+                                                             └──Join──▶ batches ──▶ settled
 
-A record that must wait leaves its worker: a timer puts its lane back. A lane exists only while it has records.
+A record that must wait leaves its worker: a timer puts its lane back. One that goes together with those of other lanes
+(`batches`) leaves it, too. A lane exists only while it has records.
 """
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
 
+from connectors.kit.batches import Batches
 from connectors.kit.clock import SYSTEM, Clock
+from connectors.kit.lane import Lane, LanePermit
 from connectors.kit.work import (
     Assigned,
     Entry,
     Feed,
     Handler,
+    Join,
     Later,
-    Settled,
+    Outcome,
     WithdrawnError,
 )
 
-CONFIRM_LOOK_S = 0.05
 FAULT_DELAY_S = 5.0  # after a fault of our own in a handler
 CANCEL_S = 5.0
 log = logging.getLogger(__name__)
-
-
-@dataclass(eq=False, slots=True)
-class Lane:
-    """The records of one key in order; the first is the one that is carried out."""
-
-    key: Hashable
-    assigned: Assigned
-    entries: deque[Entry] = field(default_factory=deque)
-    timer: asyncio.TimerHandle | None = None
-    worker: "asyncio.Task[None] | None" = None
-
-
-class LanePermit:
-    """Whether a record may be sent: our assignment is confirmed, and its partition is not leaving."""
-
-    __slots__ = ("_assigned", "_clock", "_feed", "_used")
-
-    def __init__(self, assigned: Assigned, feed: Feed, clock: Clock) -> None:
-        self._assigned = assigned
-        self._feed = feed
-        self._clock = clock
-        self._used = False
-
-    def given(self) -> bool:
-        assigned = self._assigned
-        if assigned.lost or (assigned.draining and not self._used):
-            raise WithdrawnError
-        return self._feed.confirmed()
-
-    async def wait(self) -> None:
-        while not self.given():
-            await self._clock.sleep(CONFIRM_LOOK_S)
-
-    def used(self) -> None:
-        self._used = True
 
 
 class Lanes:
@@ -77,6 +44,7 @@ class Lanes:
         self._ready: asyncio.Queue[Lane] = asyncio.Queue()  # bounded by the feed's buffer
         self._in_flight: dict[Assigned, set[Lane]] = {}
         self._idle = asyncio.Event()
+        self._batches = Batches(self, clock)
         self._workers: list[asyncio.Task[None]] = []
         self._stopping = False
 
@@ -92,6 +60,7 @@ class Lanes:
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
+        await self._batches.stop()
 
     # ---- called for the Kafka thread -----------------------------------------------------------------------------
     def arrived(self, entries: Sequence[Entry]) -> None:
@@ -114,6 +83,7 @@ class Lanes:
         for lane in running:
             if lane.worker is not None:
                 lane.worker.cancel()
+        self._batches.abandon(gone)
         try:
             async with asyncio.timeout(CANCEL_S):
                 await self.drain(leaving)
@@ -178,8 +148,7 @@ class Lanes:
             lane = await self._ready.get()
             if not lane.entries or lane.assigned.draining:
                 continue
-            flying = self._in_flight.setdefault(lane.assigned, set())
-            flying.add(lane)
+            self.begun((lane,))
             lane.worker = asyncio.current_task()
             try:
                 await self._carry_out(lane)
@@ -188,10 +157,7 @@ class Lanes:
                     raise
             finally:
                 lane.worker = None
-                flying.discard(lane)
-                if not flying:
-                    self._in_flight.pop(lane.assigned, None)
-                self._idle.set()
+                self.ended(lane)
 
     def _given_up(self, lane: Lane) -> bool:
         """Whether a cancellation meant this record (its partition leaves), not the worker."""
@@ -212,15 +178,36 @@ class Lanes:
         except Exception:
             log.exception("handler failed", extra={"topic": lane.assigned.topic})
             outcome = Later(FAULT_DELAY_S)
-        self._conclude(lane, outcome)
+        if not isinstance(outcome, Join):
+            self.concluded(lane, (outcome,))
+        elif not lane.assigned.draining:
+            self._batches.join(lane, outcome)
 
-    def _conclude(self, lane: Lane, outcome: Settled | Later) -> None:
-        if isinstance(outcome, Settled):
+    # ---- what workers and batches tell ---------------------------------------------------------------------------
+    def begun(self, lanes: Sequence[Lane]) -> None:
+        """These are in flight."""
+        for lane in lanes:
+            self._in_flight.setdefault(lane.assigned, set()).add(lane)
+
+    def ended(self, lane: Lane) -> None:
+        """It is not in flight any more."""
+        flying = self._in_flight.get(lane.assigned)
+        if flying is not None:
+            flying.discard(lane)
+            if not flying:
+                del self._in_flight[lane.assigned]
+        self._idle.set()
+
+    def concluded(self, lane: Lane, outcomes: Sequence[Outcome]) -> None:
+        """Outcomes of the lane's first records. One that must wait holds up those behind it: they are done again."""
+        for outcome in outcomes:
+            if isinstance(outcome, Later):
+                if outcome.aside:
+                    self._set_aside(lane, outcome.delay_s)
+                else:
+                    self._delay(lane, outcome.delay_s)
+                return
             for entry in outcome.entries:
                 lane.entries.remove(entry)
             self.feed.settle(outcome)
-            self._next(lane)
-        elif outcome.aside:
-            self._set_aside(lane, outcome.delay_s)
-        else:
-            self._delay(lane, outcome.delay_s)
+        self._next(lane)

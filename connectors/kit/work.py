@@ -1,7 +1,7 @@
 """What passes between the Kafka thread, the lanes and those who carry out records."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -50,7 +50,8 @@ class Assigned:
 class Entry:
     """A record on its way. `intended`: an earlier owner was about to send it, and its outcome is not known.
 
-    `requests` made for it; `failures` that count against it; `first_at`: monotonic seconds of the first attempt.
+    `requests` made for it; `failures` that count against it; `first_at`: monotonic seconds of the first attempt;
+    `together_max`: how many may share a batch with it, after the platform refused larger ones as a whole.
     """
 
     assigned: Assigned
@@ -62,6 +63,7 @@ class Entry:
     requests: int = 0
     failures: int = 0
     first_at: float | None = None
+    together_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +117,67 @@ class Permit(Protocol):
     def used(self) -> None: ...
 
 
+Outcome = Settled | Later
+Outcomes = Mapping[Entry, Outcome]
+
+
+class Batch(Permit, Protocol):
+    """Records that are carried out together, and whether they may be sent. More may join until `take`.
+
+    `reading`: set before a request that changes nothing: it may be sent though some of the records are another's by
+    now. A write then raises WithdrawnError: what is still ours is carried out again without the others.
+    """
+
+    reading: bool
+
+    def look(self) -> Sequence[Entry]:
+        """What would be sent if the turn came now. Raises WithdrawnError where nothing is left."""
+
+    def take(self) -> Sequence[Entry]:
+        """The turn has come: these are in flight from now on. Raises WithdrawnError where nothing is left."""
+
+    @property
+    def taken(self) -> Sequence[Entry] | None:
+        """What is in flight; None before `take`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds a batch: records, bytes (of `Join.size_bytes`), and how long it waits for more once it could go.
+
+    `parallel_max`: batches under way at once.
+    """
+
+    items_max: int
+    bytes_max: int | None = None
+    linger_s: float = 0.0
+    parallel_max: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Carry a lane's first record out together with others of the same `queue`.
+
+    `entries`: it, and those directly behind it that the platform applies in their order. `line`: queues of one line
+    share `limits.parallel_max`. `apart`: two lanes with the same (None aside) never share a batch. `carry_out` gives
+    an outcome per record.
+    """
+
+    queue: Hashable
+    line: str
+    entries: tuple[Entry, ...]
+    carry_out: Callable[[Batch], Awaitable[Outcomes]]
+    limits: Limits
+    size_bytes: int = 0
+    apart: Hashable = None
+
+
 class Handler(Protocol):
     """Carries out records. `waiting`: the lane's records behind `entry`, which may be settled with it."""
 
     async def handle(
         self, entry: Entry, waiting: Sequence[Entry], permit: Permit
-    ) -> Settled | Later: ...
+    ) -> Settled | Later | Join: ...
 
 
 class Feed(Protocol):

@@ -1,0 +1,276 @@
+"""Batches: the first records of different lanes, carried out together, each with an outcome of its own.
+
+    lane's first record ──Join──▶ queue ──its turn has come──▶ batch ──an outcome per record──▶ the lanes go on
+
+A queue is open until its batch takes its turn at the rate limiter: a slow limit makes full batches, no limit makes
+none wait. Records that wait in a queue are not in flight: a partition that leaves takes its own with it at once. From
+`Batch.take` on they are, and the partitions that share a batch are told apart: one that has gone costs the others no
+more than another try.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from connectors.kit.clock import Clock
+from connectors.kit.lane import CONFIRM_LOOK_S, Lane
+from connectors.kit.work import (
+    Assigned,
+    Entry,
+    Feed,
+    Join,
+    Later,
+    Outcome,
+    Outcomes,
+    WithdrawnError,
+)
+
+LINGER_LOOK_S = 0.02
+FAULT_DELAY_S = 5.0  # after a fault of our own while a batch was carried out
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """A lane that waits in a queue or is in a batch. `gone`: its partition was given away meanwhile."""
+
+    lane: Lane
+    join: Join
+    joined_at: float
+    gone: bool = False
+
+    @property
+    def startable(self) -> bool:
+        return not (self.lane.assigned.draining or self.lane.assigned.lost)
+
+
+@dataclass(eq=False, slots=True)
+class Queue:
+    """Lanes that wait for the same batches; bounded by the feed's buffer."""
+
+    key: Hashable
+    join: Join  # the first one's: how its batches are carried out, and their limits
+    waiting: deque[Ticket] = field(default_factory=deque)
+    batches: "dict[asyncio.Task[None], OpenBatch]" = field(default_factory=dict)
+
+    def next_up(self) -> list[Ticket]:
+        """What a batch would take now: in order, within the limits, and nothing twice that must stay apart."""
+        limits = self.join.limits
+        found: list[Ticket] = []
+        apart: set[Hashable] = set()
+        items = size = 0
+        for ticket in self.waiting:
+            join = ticket.join
+            if not ticket.startable or (join.apart is not None and join.apart in apart):
+                continue
+            items += len(join.entries)
+            size += join.size_bytes
+            too_many = items > limits.items_max or size > (limits.bytes_max or size)
+            if found and too_many:
+                break
+            found.append(ticket)
+            apart.add(join.apart)
+        return found
+
+    def startable(self) -> int:
+        return sum(len(ticket.join.entries) for ticket in self.waiting if ticket.startable)
+
+
+class OpenBatch:
+    """One batch, and whether it may be sent. `take` when its turn has come: until then records may join.
+
+    `reading`: the next request changes nothing, so it may be sent though some of the records are another's by now.
+    """
+
+    def __init__(self, queue: Queue, home: "Home", clock: Clock) -> None:
+        self._queue = queue
+        self._home = home
+        self._clock = clock
+        self.tickets: tuple[Ticket, ...] | None = None
+        self.reading = False
+
+    # ---- for the one who carries it out --------------------------------------------------------------------------
+    def look(self) -> tuple[Entry, ...]:
+        """The records that would be sent if the turn came now. Raises WithdrawnError where there are none left."""
+        return _entries(self._next_up())
+
+    def take(self) -> tuple[Entry, ...]:
+        """The turn has come: these records are in flight from now on. Raises WithdrawnError where none is left."""
+        tickets = self._next_up()
+        chosen = set(tickets)
+        queue = self._queue
+        queue.waiting = deque(one for one in queue.waiting if one not in chosen)
+        self.tickets = tuple(tickets)
+        self._home.begun([ticket.lane for ticket in tickets])
+        return _entries(tickets)
+
+    @property
+    def taken(self) -> tuple[Entry, ...] | None:
+        """The records in flight; None before `take`."""
+        return None if self.tickets is None else _entries(self.tickets)
+
+    def _next_up(self) -> list[Ticket]:
+        tickets = self._queue.next_up()
+        if not tickets:
+            raise WithdrawnError
+        return tickets
+
+    # ---- permit --------------------------------------------------------------------------------------------------
+    def given(self) -> bool:
+        """Raises WithdrawnError where nothing of it is ours any more, and before a write where not all of it is."""
+        if self.tickets is None:
+            self._next_up()
+        else:
+            gone = [one.gone or one.lane.assigned.lost for one in self.tickets]
+            if all(gone) or (any(gone) and not self.reading):
+                raise WithdrawnError
+        return self._home.feed.confirmed()
+
+    async def wait(self) -> None:
+        while not self.given():
+            await self._clock.sleep(CONFIRM_LOOK_S)
+
+    def used(self) -> None:
+        """What is in flight is said by `take`."""
+
+
+class Home(Protocol):
+    """The lanes, as the batches see them."""
+
+    feed: Feed
+
+    def begun(self, lanes: Sequence[Lane]) -> None:
+        """These are in flight."""
+
+    def ended(self, lane: Lane) -> None:
+        """It is not in flight any more."""
+
+    def concluded(self, lane: Lane, outcomes: Sequence[Outcome]) -> None:
+        """Outcomes of the lane's first records, in order."""
+
+
+class Batches:
+    """All queues of one engine's lanes."""
+
+    def __init__(self, home: Home, clock: Clock) -> None:
+        self._home = home
+        self._clock = clock
+        self._queues: dict[Hashable, Queue] = {}
+        self._lines: dict[str, asyncio.Semaphore] = {}
+
+    def join(self, lane: Lane, join: Join) -> None:
+        queue = self._queues.get(join.queue)
+        if queue is None:
+            queue = self._queues[join.queue] = Queue(join.queue, join)
+        queue.waiting.append(Ticket(lane, join, self._clock.monotonic_s()))
+        self._open(queue)
+
+    def abandon(self, gone: Iterable[Assigned]) -> None:
+        """These partitions were given away: nothing of them starts any more, outcomes of what has are dropped."""
+        left = set(gone)
+        for queue in list(self._queues.values()):
+            queue.waiting = deque(one for one in queue.waiting if one.lane.assigned not in left)
+            for task, batch in queue.batches.items():
+                self._abandon(task, batch, left)
+            self._forget_idle(queue)
+
+    async def stop(self) -> None:
+        """Ends all tasks. Call it once the feed has ended: then nothing is in flight."""
+        tasks = [task for queue in self._queues.values() for task in queue.batches]
+        self._queues.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ---- inside --------------------------------------------------------------------------------------------------
+    def _abandon(self, task: "asyncio.Task[None]", batch: OpenBatch, left: set[Assigned]) -> None:
+        tickets = batch.tickets or ()
+        for ticket in tickets:
+            ticket.gone = ticket.gone or ticket.lane.assigned in left
+        if tickets and all(ticket.gone for ticket in tickets):
+            task.cancel()  # its lanes are in flight until it has ended
+            return
+        for ticket in tickets:
+            if ticket.gone:
+                self._home.ended(ticket.lane)
+
+    def _open(self, queue: Queue) -> None:
+        """Another batch, where what waits is more than those take that are still open."""
+        limits = queue.join.limits
+        still_open = sum(batch.tickets is None for batch in queue.batches.values())
+        if len(queue.batches) >= limits.parallel_max:
+            return
+        if queue.startable() > still_open * limits.items_max:
+            batch = OpenBatch(queue, self._home, self._clock)
+            task = asyncio.create_task(self._run(queue, batch), name=f"batch-{queue.join.line}")
+            queue.batches[task] = batch
+            task.add_done_callback(lambda done: self._ended(queue, done))
+
+    def _ended(self, queue: Queue, task: "asyncio.Task[None]") -> None:
+        queue.batches.pop(task, None)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("batch ended by a fault", exc_info=task.exception())
+        if self._queues.get(queue.key) is queue:
+            self._open(queue)
+            self._forget_idle(queue)
+
+    def _forget_idle(self, queue: Queue) -> None:
+        if not queue.waiting and not queue.batches:
+            self._queues.pop(queue.key, None)
+
+    async def _run(self, queue: Queue, batch: OpenBatch) -> None:
+        line = queue.join.line
+        slots = self._lines.get(line)
+        if slots is None:
+            slots = self._lines[line] = asyncio.Semaphore(queue.join.limits.parallel_max)
+        async with slots:
+            await self._linger(queue)
+            try:
+                outcomes = await self._outcomes(queue, batch)
+                self._conclude(batch, outcomes)
+            finally:
+                for ticket in batch.tickets or ():
+                    self._home.ended(ticket.lane)
+            if outcomes is None:
+                self._requeue(queue, batch)
+
+    async def _linger(self, queue: Queue) -> None:
+        limits = queue.join.limits
+        while queue.waiting and queue.startable() < limits.items_max:
+            age_s = self._clock.monotonic_s() - queue.waiting[0].joined_at
+            if age_s >= limits.linger_s:
+                return
+            await self._clock.sleep(min(limits.linger_s - age_s, LINGER_LOOK_S))
+
+    async def _outcomes(self, queue: Queue, batch: OpenBatch) -> Outcomes | None:
+        """None: not carried out to its end, because partitions left; what is still ours waits again."""
+        try:
+            return await queue.join.carry_out(batch)
+        except WithdrawnError:
+            return None
+        except Exception:
+            log.exception("batch failed", extra={"line": queue.join.line})
+        entries = batch.taken
+        if entries is None and queue.next_up():
+            entries = batch.take()
+        return dict.fromkeys(entries or (), Later(FAULT_DELAY_S))
+
+    def _conclude(self, batch: OpenBatch, outcomes: Outcomes | None) -> None:
+        if outcomes is None:
+            return
+        for ticket in batch.tickets or ():
+            if not ticket.gone:
+                found = [outcomes.get(one, Later(FAULT_DELAY_S)) for one in ticket.join.entries]
+                self._home.concluded(ticket.lane, found)
+
+    def _requeue(self, queue: Queue, batch: OpenBatch) -> None:
+        """What is still ours goes first."""
+        left = [ticket for ticket in batch.tickets or () if not ticket.gone]
+        queue.waiting.extendleft(reversed(left))
+
+
+def _entries(tickets: Iterable[Ticket]) -> tuple[Entry, ...]:
+    return tuple(entry for ticket in tickets for entry in ticket.join.entries)
