@@ -7,17 +7,20 @@ import asyncio
 import logging
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
-from connectors.kit.auth import AuthError, Session, TokenCall
+from connectors.kit.auth import AuthError
 from connectors.kit.breaker import Breaker, BreakerPolicy
 from connectors.kit.clock import SYSTEM, Clock
 from connectors.kit.connector import (
+    PAUSED,
     Delivered,
     MalformedError,
     Misconfigured,
     NotThereError,
     OperationError,
+    Pace,
+    Pause,
     Platform,
     Rejected,
     Request,
@@ -26,13 +29,16 @@ from connectors.kit.connector import (
 )
 from connectors.kit.http import NoAnswerError
 from connectors.kit.rate import RateLimiter
+from connectors.kit.tokens import Authenticator, Sender
 from connectors.kit.work import Permit, WithdrawnError
 from gridwire import metrics
 
 T = TypeVar("T")
 BUDGETS_MAX = 64  # of one platform; whatever else it names shares one
 REQUESTS_MAX = 1_000  # of one generator: a paging loop that never ends is a fault
-TOKEN_PAUSE_S = 5.0  # after a failed early renewal, while the old token still holds
+PAUSES_MAX = 1_000  # of one generator, likewise
+PAUSE_S_MAX = 60.0
+CONFIRM_S = 0.05  # until a permit that is not given is asked for again
 WAIT_S_MAX = 1.0  # longer waits look again in between: a breaker may close, an assignment may go
 log = logging.getLogger(__name__)
 
@@ -55,52 +61,40 @@ class Refused:
     requests: int
 
 
-class Sender(Protocol):
-    """What the HTTP client offers."""
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A step of the kit's own: waits for the turn of a request like this one. The next request takes it over."""
 
-    async def exchange(self, request: Request, headers: Mapping[str, str]) -> Response: ...
-
-    async def fetch_token(self, call: TokenCall) -> Response: ...
+    like: Request
 
 
-class Authenticator:
-    """Keeps a session's token fresh: renewed early, by one at a time, once more after a 401."""
+Step = Request | Pause | Turn
 
-    def __init__(self, session: Session, http: Sender, clock: Clock) -> None:
-        self._session = session
-        self._http = http
-        self._clock = clock
-        self._lock = asyncio.Lock()
-        self._pause_until = 0.0
 
-    async def headers(self) -> Mapping[str, str]:
-        """Headers for a request now. Raises AuthError or NoAnswerError where there is no token to be had."""
-        now = self._clock.monotonic_s()
-        if self._session.wants(now) is None:
-            return self._session.headers()
-        usable = self._session.usable(now)
-        if usable and (self._lock.locked() or now < self._pause_until):
-            return self._session.headers()
-        async with self._lock:
-            await self._renew()
-        return self._session.headers()
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A turn that was taken: the pace it counts for, and its number there."""
 
-    def refused(self, used: Mapping[str, str]) -> bool:
-        """After a 401: whether to try once more, with what `headers` gives then."""
-        return self._session.refused(used)
+    rate: RateLimiter
+    slot: int
 
-    async def _renew(self) -> None:
-        now = self._clock.monotonic_s()
-        call = self._session.wants(now)
-        if call is None:  # another did it while we waited
-            return
-        try:
-            self._session.learn(await self._http.fetch_token(call), now)
-        except (AuthError, NoAnswerError) as error:
-            if not self._session.usable(now):
-                raise
-            self._pause_until = now + TOKEN_PAUSE_S
-            log.warning("early token renewal failed", extra={"reason": error.verdict.reason})
+
+@dataclass(slots=True)
+class _Drive:
+    """How far a generator has come."""
+
+    permit: Permit | None
+    requests: int = 0
+    pauses: int = 0
+    turn: _Place | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        return self.requests < REQUESTS_MAX and self.pauses < PAUSES_MAX
+
+    def endless(self) -> str:
+        what = "requests" if self.requests >= REQUESTS_MAX else "pauses"
+        return f"more than {max(self.requests, self.pauses)} {what} for one record"
 
 
 class Caller:
@@ -118,53 +112,83 @@ class Caller:
         self._clock = clock
         self._auth = Authenticator(platform.auth.session(), http, clock)
         self._rates: dict[str, RateLimiter] = {}
+        self._room = asyncio.Semaphore(platform.concurrency)
         self.breaker = Breaker(breaker or BreakerPolicy(), clock.chance)
         self._limit = metrics.RATE_LIMIT.labels(platform.name)
         self._remaining = metrics.RATE_REMAINING.labels(platform.name)
         self._duration = metrics.HTTP_DURATION.labels(platform.name)
 
     async def run(
-        self, steps: Generator[Request, Response, T], permit: Permit | None = None
+        self, steps: Generator[Step, Response, T], permit: Permit | None = None
     ) -> Finished[T] | Refused:
         """Drives `steps` to its end, or to the first answer that it does not expect.
 
         NotThereError and MalformedError of the generator come through, as does WithdrawnError of the permit; any
         other fault counts as an answer that was not understood: transient, so bounded, and a dead letter in the end.
         """
-        requests = 0
+        drive = _Drive(permit)
         try:
-            request = next(steps)
-            while requests < REQUESTS_MAX:
-                requests += 1
-                answer = await self._call(request, permit)
+            step = next(steps)
+            while drive.goes_on:
+                answer = await self._step(step, drive)
                 if not isinstance(answer, Response):
-                    return Refused(answer, requests)
-                request = steps.send(answer)
-            return Refused(Rejected(f"more than {REQUESTS_MAX} requests for one record"), requests)
+                    return Refused(answer, drive.requests)
+                step = steps.send(answer)
+            return Refused(Rejected(drive.endless()), drive.requests)
         except StopIteration as end:
-            return Finished(end.value, requests)
+            return Finished(end.value, drive.requests)
         except OperationError as error:
-            if isinstance(error.verdict, Misconfigured):
-                self._report(error.verdict)
-            return Refused(error.verdict, requests)
+            self.refused(error.verdict)
+            return Refused(error.verdict, drive.requests)
         except (NotThereError, MalformedError, WithdrawnError):
             raise
         except Exception as error:
             log.exception("answer not understood", extra={"platform": self.platform.name})
-            return Refused(Transient(f"answer not understood: {type(error).__name__}"), requests)
+            verdict = Transient(f"answer not understood: {type(error).__name__}")
+            return Refused(verdict, drive.requests)
         finally:
             steps.close()
+            if drive.turn is not None:  # taken, and not needed
+                self.breaker.left()
+                self._room.release()
 
-    # ---- one request ---------------------------------------------------------------------------------------------
-    async def _call(self, request: Request, permit: Permit | None) -> Response | Refusal:
-        rate = self._rate(request)
-        slot = await self._turn(rate, permit)
+    def refused(self, verdict: Refusal) -> None:
+        """A verdict that an operation found itself, not in a status: wrong credentials stop everybody."""
+        if isinstance(verdict, Misconfigured):
+            self._report(verdict)
+
+    # ---- one step ------------------------------------------------------------------------------------------------
+    async def _step(self, step: Step, drive: "_Drive") -> Response | Refusal:
+        match step:
+            case Request():
+                drive.requests += 1
+                turn, drive.turn = drive.turn, None
+                return await self._call(step, turn or await self._turn(step, drive.permit))
+            case Pause():
+                drive.pauses += 1
+                await self._pause(step.seconds, drive.permit)
+            case Turn():
+                drive.turn = await self._turn(step.like, drive.permit)
+        return PAUSED
+
+    async def _pause(self, seconds: float, permit: Permit | None) -> None:
+        """Waits; ends early with WithdrawnError where what we wait for is another's."""
+        until = self._clock.monotonic_s() + min(seconds, PAUSE_S_MAX)
+        while (left_s := until - self._clock.monotonic_s()) > 0:
+            await self._clock.sleep(min(left_s, WAIT_S_MAX))
+            if permit is not None:
+                permit.given()
+
+    async def _call(self, request: Request, turn: "_Place") -> Response | Refusal:
         sent_at = self._clock.monotonic_s()
+        rate = turn.rate
         try:
-            outcome = await self._outcome(request, rate, slot, sent_at)
+            outcome = await self._outcome(request, rate, turn.slot, sent_at)
         except BaseException:  # given up on our side
             self.breaker.left()
             raise
+        finally:
+            self._room.release()
         if isinstance(outcome, Transient) and outcome.throttled:
             rate.throttled(sent_at, outcome.after_s, self._clock.monotonic_s())
         self._report(outcome)
@@ -176,8 +200,50 @@ class Caller:
         if name not in self._rates and len(self._rates) >= BUDGETS_MAX:
             name = ""
         if name not in self._rates:
-            self._rates[name] = RateLimiter(self.platform.requests_per_s)
+            pace = self.platform.paces.get(name) or Pace(self.platform.requests_per_s)
+            self._rates[name] = RateLimiter(pace.start_per_s, pace.most_per_s)
         return self._rates[name]
+
+    async def _turn(self, request: Request, permit: Permit | None) -> "_Place":
+        """Waits for a slot, for the platform's pause to end, for room, for the breaker and for the permit."""
+        rate = self._rate(request)
+        now = self._clock.monotonic_s()
+        slot, wait_s = rate.reserve(now)
+        due = now + wait_s
+        while True:
+            if permit is not None and not permit.given():
+                await permit.wait()
+            wait_s = self._wait_s(rate, due)
+            if wait_s <= 0:
+                await self._room.acquire()
+                wait_s = self._enter(rate, due, permit)
+                if wait_s <= 0:
+                    return _Place(rate, slot)
+            await self._clock.sleep(min(wait_s, WAIT_S_MAX))
+
+    def _wait_s(self, rate: RateLimiter, due: float) -> float:
+        now = self._clock.monotonic_s()
+        return max(due - now, rate.blocked_s(now))
+
+    def _enter(self, rate: RateLimiter, due: float, permit: Permit | None) -> float:
+        """0: go, there is room and all is well. Else the seconds after which to look again, and the room is given back.
+
+        Raises WithdrawnError.
+        """
+        wait_s = CONFIRM_S
+        try:
+            if permit is None or permit.given():
+                wait_s = self._wait_s(rate, due)
+                if wait_s <= 0:
+                    wait_s = self.breaker.enter(self._clock.monotonic_s())
+        except WithdrawnError:
+            self._room.release()
+            raise
+        if wait_s > 0:
+            self._room.release()
+        elif permit is not None:
+            permit.used()
+        return wait_s
 
     async def _outcome(
         self, request: Request, rate: RateLimiter, slot: int, sent_at: float
@@ -192,22 +258,6 @@ class Caller:
         self._learn(rate, slot, answer, sent_at)
         verdict = self._judge(request, answer)
         return answer if isinstance(verdict, Delivered) else verdict
-
-    async def _turn(self, rate: RateLimiter, permit: Permit | None) -> int:
-        """Waits for a slot, for the platform's pause to end, for the breaker and for the permit."""
-        slot, wait_s = rate.reserve(self._clock.monotonic_s())
-        if wait_s > 0:
-            await self._clock.sleep(wait_s)
-        while True:
-            if permit is not None and not permit.given():
-                await permit.wait()
-            now = self._clock.monotonic_s()
-            wait_s = rate.blocked_s(now) or self.breaker.enter(now)
-            if wait_s <= 0:
-                if permit is not None:
-                    permit.used()
-                return slot
-            await self._clock.sleep(min(wait_s, WAIT_S_MAX))
 
     async def _exchange(self, request: Request) -> Response:
         """Sends; after a 401 once more with a new token, where there is one to be had."""

@@ -6,50 +6,20 @@ the connector's verdict function; only successes and the statuses named in `Requ
 else ends the generator, and the verdict decides what happens to the record: again later, dead letter, or stop.
 """
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+import math
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-import msgspec
-
+from connectors.kit.exchange import PAUSED as PAUSED  # noqa: PLC0414 - part of the vocabulary
+from connectors.kit.exchange import Pause as Pause  # noqa: PLC0414 - part of the vocabulary
+from connectors.kit.exchange import Request as Request  # noqa: PLC0414 - part of the vocabulary
+from connectors.kit.exchange import Response as Response  # noqa: PLC0414 - part of the vocabulary
 from gridwire.records import Notice, Record
 from gridwire.topics import Topic
 
 T = TypeVar("T")
-
-
-# ---- HTTP, as values ---------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One call. `path` is relative to the platform's base URL. `expect`: non-2xx statuses the caller handles itself.
-
-    `idempotent`: the same request twice has the effect of one, so a timeout may be answered by sending it again.
-    """
-
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-    path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    json: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    expect: frozenset[int] = frozenset()
-    timeout_s: float = 30.0
-    idempotent: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An answer. Header names are lower-case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        """The decoded body; None where it is empty or not JSON."""
-        try:
-            return msgspec.json.decode(self.body) if self.body else None
-        except msgspec.DecodeError:
-            return None
+BULK_ITEMS_MAX = 2_000  # as many as a feed's buffer holds
 
 
 # ---- verdicts ----------------------------------------------------------------------------------------------------
@@ -115,17 +85,75 @@ Safety = Literal["natural", "keyed", "lookup", "unsafe"]
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """One command of a batch; `body`: its operation's field."""
+
+    command: Any
+    body: Any
+
+
+ItemResult = Done | Transient | Rejected | Misconfigured
+BulkSteps = Generator[Request | Pause, Response, Sequence[ItemResult]]
+
+
+def one_group(_command: Any, _body: Any) -> Hashable:
+    """All commands of the operation may share a batch."""
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """How queued commands of one operation are sent together. Only where repeating them is harmless.
+
+    `steps(items)` yields requests and returns one result per item, in their order. It may be asked more than once
+    before anything is sent, with more items each time. A refusal of a request as a whole (a verdict `Rejected`, or
+    OperationError) is narrowed down: the batch is halved until the item at fault is alone, and refused, or not, by
+    the operation's own `steps`.
+
+    `group(command, body)`: commands of different groups never share a batch. `apart(command, body)`: neither do two
+    with the same value (None aside): what both write, where the platform leaves open which one wins.
+    `in_order`: items are applied in their order, so a lane's next commands may go along with its first.
+    `bytes_max` bounds the JSON of the bodies; `linger_s`: how long a batch waits for more though it could be sent.
+    `parallel_max`: batches under way at once, of this operation, or of all with the same `line`.
+    """
+
+    steps: Callable[[Sequence[Item]], BulkSteps]
+    items_max: int
+    group: Callable[[Any, Any], Hashable] = one_group
+    apart: Callable[[Any, Any], Hashable] | None = None
+    in_order: bool = False
+    bytes_max: int | None = None
+    linger_s: float = 0.0
+    parallel_max: int = 4
+    line: str = ""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.items_max <= BULK_ITEMS_MAX:
+            raise ValueError(f"items_max must be 1 to {BULK_ITEMS_MAX}")
+        if self.parallel_max < 1 or self.linger_s < 0 or (self.bytes_max or 1) < 1:
+            raise ValueError("parallel_max and bytes_max must be 1 or more, linger_s not below 0")
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One operation of a command record. `steps(command, body)`: body is the operation's field of the command.
 
     `safety`: how it is made safe to repeat. natural: the write replaces; keyed: the platform deduplicates by our
     key; lookup: it looks before it writes; unsafe: the kit commits an intent before sending. Where it depends on the
     body (one endpoint deduplicates, the other does not), `safety` is a function of the body: ask `safety_of`.
+    `bulk`: how several are sent together; a body whose safety is unsafe goes alone. ValueError where all would be.
     """
 
     name: str
     safety: Safety | Callable[[Any], Safety]
-    steps: Callable[[Any, Any], Steps]
+    steps: Callable[[Any, Any], Generator[Request | Pause, Response, Done]]
+    bulk: Bulk | None = None
+
+    def __post_init__(self) -> None:
+        if self.bulk is not None and self.safety == "unsafe":
+            raise ValueError(
+                f"{self.name}: an unsafe operation cannot be sent in bulk, a batch may be repeated"
+            )
 
     def safety_of(self, body: Any) -> Safety:
         """How this very operation is made safe to repeat."""
@@ -141,6 +169,33 @@ class RateAdvice:
     reset_s: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How `gridwire check --live` finds out whether a permission is there, without changing anything.
+
+    `request`: a read, or a write of nothing (an empty list): `expect` then names the refusals of the emptiness, which
+    show the permission as well as a success does. None: only the token's `scope` counts. `fix`: what to do where it is
+    refused. `optional`: what it is for is not used everywhere.
+    """
+
+    name: str
+    fix: str
+    request: Request | None = None
+    scope: str = ""
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Calls per second of one budget: `start_per_s` to begin with, never more than `most_per_s`, whatever headers say.
+
+    Ten calls a minute that no header tells of: `Pace(10 / 60, 10 / 60)`.
+    """
+
+    start_per_s: float
+    most_per_s: float = math.inf
+
+
 def one_budget(_request: Request) -> str:
     """All calls draw on the same budget."""
     return ""
@@ -154,6 +209,7 @@ class Platform:
     `rate(response, now_s)` reads the budget from headers. `requests_per_s`: what to start with.
     `budget(request)` names the budget that a request draws on, from a small fixed set: a platform with limits per
     endpoint answers with figures of that endpoint, and a 429 of one says nothing about the others.
+    `probes`: what `gridwire check --live` asks.
     """
 
     name: str
@@ -165,6 +221,9 @@ class Platform:
     concurrency: int = 8
     headers: Mapping[str, str] = field(default_factory=dict)
     budget: Callable[[Request], str] = one_budget
+    paces: Mapping[str, Pace] = field(default_factory=dict)
+    replicas_max: int | None = None
+    probes: tuple[Probe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,29 +302,45 @@ class Page:
     """What one poll step found. `cursor`: the checkpoint after it; `more`: ask again at once.
 
     `broken`: objects of the page that cannot be read, for dead-letter.sources: one of them must not stop the poll.
+    `findings`: what an operator should hear of, counted, by a short fixed phrase ("hook reactivated").
     """
 
     records: tuple[tuple[Topic[Any], Record], ...]
     cursor: str
     more: bool
     broken: tuple[tuple[bytes, str], ...] = ()
+    findings: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """One polled resource. `step(cursor or None, now_ms)` yields requests and returns a page; `interval_s` apart."""
+    """One polled resource. `step(cursor or None, now_ms)` yields requests and returns a page; `interval_s` apart.
+
+    `between(since_ms, until_ms)`: the checkpoint from which a backfill reads what changed in that time (later changes
+    may follow: they are left out); None where the platform does not list by time.
+    `known`: the topic to which webhooks bring the same records under the same ids. What it holds already is not
+    written again, and what it lacks is counted as missed.
+    `sweep`: each poll lists everything: only records that differ from those of the last sweep are written.
+    """
 
     resource: str
     interval_s: float
     step: Callable[[str | None, int], Generator[Request, Response, Page]]
+    between: Callable[[int, int], str] | None = None
+    known: Topic[Any] | None = None
+    sweep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Everything that brings a platform's events in. `fetches`: notice resource → how to complete it."""
+    """Everything that brings a platform's events in. `fetches`: notice resource → how to complete it.
+
+    `webhooks_only`: what no poll can find, in words: it cannot be backfilled.
+    """
 
     platform: Platform
     routes: tuple[Route, ...]
     notices: Topic[Notice] | None = None
     fetches: Mapping[str, Fetch] = field(default_factory=dict)
     polls: tuple[Poll, ...] = ()
+    webhooks_only: tuple[str, ...] = ()

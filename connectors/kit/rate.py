@@ -48,12 +48,16 @@ class _Window:
 
 
 class RateLimiter:
-    """Paces calls at `per_s` requests per second (math.inf: without a limit of ours) until answers say otherwise."""
+    """Paces calls at `per_s` requests per second (math.inf: without a limit of ours) until answers say otherwise.
 
-    def __init__(self, per_s: float) -> None:
-        if per_s <= 0:
+    `most_per_s`: a ceiling that holds whatever answers say.
+    """
+
+    def __init__(self, per_s: float, most_per_s: float = math.inf) -> None:
+        if per_s <= 0 or most_per_s <= 0:
             raise ValueError("requests_per_s must be above 0: it is the pace to start with")
         self._start = per_s
+        self._interval_s_min = 1 / most_per_s
         self._window: _Window | None = None
         self._penalty = 1.0
         self._penalty_at = -math.inf
@@ -126,6 +130,10 @@ class RateLimiter:
 
     def _interval_s(self, now: float) -> float:
         """Seconds between two calls."""
+        return max(self._interval_s_min, self._told_s(now))
+
+    def _told_s(self, now: float) -> float:
+        """Seconds between two calls by what we started with, or what the platform says."""
         window = self._window
         if window is None:
             return 1 / self._start / self._recovered(now)

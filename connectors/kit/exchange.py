@@ -1,0 +1,53 @@
+"""HTTP as values: what a generator yields, and what it is given back. Connectors import them from `kit.connector`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call. `path` is relative to the platform's base URL. `expect`: statuses that the generator judges itself.
+
+    `idempotent`: the same request twice has the effect of one, so a timeout may be answered by sending it again.
+    """
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    json: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    expect: frozenset[int] = frozenset()
+    timeout_s: float = 30.0
+    idempotent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The decoded body; None where it is empty or not JSON."""
+        try:
+            return msgspec.json.decode(self.body) if self.body else None
+        except msgspec.DecodeError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A step that sends nothing: the kit waits so many seconds (PAUSE_S_MAX of `kit.calls` at most) and goes on.
+
+    For what a platform does in its own time: submit, pause, ask whether it has finished. What comes back is `PAUSED`.
+    """
+
+    seconds: float
+
+
+PAUSED = Response(0, {}, b"")
