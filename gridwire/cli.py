@@ -13,6 +13,7 @@ from gridwire.commands.letters.arguments import add_dead_letters
 from gridwire.settings import KafkaSettings, SettingsError, load
 
 WRONG = 2
+SHOWN_MAX = 1_000_000
 PIPE_CLOSED = 141  # as a shell has it of a command that SIGPIPE ended
 ROLES = """roles:
   sources  receives webhooks, polls and fetches, and writes what platforms tell to Kafka
@@ -61,6 +62,17 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     run.add_argument("role", choices=("sources", "streams", "sinks", "all"))
+    run.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="sinks only: show the requests that waiting commands lead to, send and commit nothing",
+    )
+    run.add_argument(
+        "--limit",
+        type=_count,
+        default=100,
+        help="how many commands a dry run shows (default %(default)s)",
+    )
     flows = commands.add_parser("flows", help="list the flows, what each reads, joins and writes")
     flows.add_argument("--json", action="store_true", help="machine-readable")
     topics = commands.add_parser("topics", help="list all topics; --apply creates what is missing")
@@ -70,7 +82,14 @@ def parser() -> argparse.ArgumentParser:
         help="create missing topics, set the subjects' compatibility",
     )
     topics.add_argument("--json", action="store_true", help="machine-readable")
-    commands.add_parser("check", help="validate the configuration without starting anything")
+    check = commands.add_parser(
+        "check", help="validate the configuration without starting anything"
+    )
+    check.add_argument(
+        "--live",
+        action="store_true",
+        help="ask each platform, too, whether credentials and permissions hold; changes nothing",
+    )
     kafka = commands.add_parser("kafka", help="a local Kafka and schema registry for development")
     kafka.add_argument("action", choices=("up", "down", "status"))
     kafka.add_argument("--json", action="store_true", help="machine-readable")
@@ -112,17 +131,36 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _count(text: str) -> int:
+    """A number of things to show, from 1 to SHOWN_MAX."""
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= SHOWN_MAX:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {SHOWN_MAX}")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if not arguments.dry_run:
+        return int(_module("run").run(arguments.role))
+    if arguments.role != "sinks":
+        print(
+            "--dry-run shows what sinks would send: gridwire run sinks --dry-run", file=sys.stderr
+        )
+        return WRONG
+    return int(_module("run").dry_run(arguments.limit))
+
+
 def dispatch(arguments: argparse.Namespace) -> int:
     """Runs the command; its module is imported only now, so that `--help` is quick."""
     name = arguments.command
     if name == "run":
-        return int(_module("run").run(arguments.role))
+        return _run(arguments)
     if name == "flows":
         return int(_module("show").flows(as_json=arguments.json))
     if name == "topics" and not arguments.apply:
         return int(_module("show").topics(as_json=arguments.json))
     if name == "check":
-        return int(_module("show").check())
+        show = _module("show")
+        return int(show.check_live() if arguments.live else show.check())
     if name == "kafka":
         return int(_module("local").kafka(arguments.action, as_json=arguments.json))
     if name == "sandbox":

@@ -18,6 +18,7 @@ from connectors.bigcommerce.paging import (
 )
 from connectors.bigcommerce.settings import BigCommerceSettings
 from connectors.bigcommerce.shapes import (
+from connectors.bigcommerce.probes import probes
     AddressJson,
     BrandJson,
     ItemJson,
@@ -83,6 +84,7 @@ def platform(settings: BigCommerceSettings) -> Platform:
 def source(settings: BigCommerceSettings) -> Source:
     """Raises SettingsError where settings do not fit one another."""
     _check(settings)
+        probes=probes(),
     reader = Reader(settings)
     return Source(
         platform=platform(settings),

@@ -4,6 +4,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from connectors.braze import verdicts
+from connectors.braze.probes import probes
 from connectors.braze.settings import BrazeSettings
 from connectors.braze.wire import (
     Export,
@@ -48,6 +49,7 @@ def platform(settings: BrazeSettings) -> Platform:
         requests_per_s=settings.requests_per_s,
         concurrency=settings.concurrency,
         budget=verdicts.budget,
+        probes=probes(settings),
     )
 
 

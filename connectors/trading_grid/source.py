@@ -23,6 +23,8 @@ from connectors.kit.reading import ms_iso
 from connectors.kit.signatures import StandardWebhooks, whsec_key
 from connectors.trading_grid import paging, verdicts, wire
 from connectors.trading_grid.settings import TradingGridSettings, check
+from connectors.trading_grid.feed import EventFeed
+from connectors.trading_grid.probes import probes
 from connectors.trading_grid.shapes import AvailabilityJson, PartnerJson, ThreadJson, mapped
 from gridwire.records import Notice, Record
 from gridwire.settings import Secret, SettingsError
@@ -63,6 +65,7 @@ def platform(settings: TradingGridSettings) -> Platform:
         headers=headers,
     )
 
+        probes=probes(settings),
 
 def source(settings: TradingGridSettings) -> Source:
     """Raises SettingsError where a webhook secret or another setting does not fit."""

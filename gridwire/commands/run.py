@@ -1,7 +1,8 @@
-"""`gridwire run sources|streams|sinks|all`."""
+"""`gridwire run sources|streams|sinks|all`, and `gridwire run sinks --dry-run`."""
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import signal
@@ -15,6 +16,8 @@ import uvloop
 from gridwire import compatibility, logs
 from gridwire.bounded import abandoned
 from gridwire.commands.configuration import Configuration, configuration
+from gridwire.commands.guard import guarded
+from gridwire.settings import KafkaSettings
 from streams.feeds import FEEDS
 
 log = logging.getLogger(__name__)
@@ -87,6 +90,28 @@ async def _until_signal(role: Role, config: Configuration) -> None:
     finally:
         stop.set()
         await looks
+
+
+def dry_run(limit: int) -> int:
+    """Prints the requests that the sinks would make, a line of JSON each; nothing is sent, nothing committed.
+
+    Exit status 0 also where no command waits. Raises SettingsError.
+    """
+    from connectors.kit import dry_run as dry  # noqa: PLC0415
+
+    config = configuration()
+    sinks = [connector.sink(settings) for connector, settings in config.connectors]
+    found = dry.Dry()
+
+    def shown(kafka: KafkaSettings) -> int:
+        for line in dry.dry_run(kafka, sinks, limit, found):
+            print(json.dumps(line, ensure_ascii=False), flush=True)
+        rest = f"; {found.cut}, about {found.left} more wait" if found.cut else "; that is all"
+        said = f"{found.shown} commands shown{rest}. Nothing was sent, nothing committed."
+        print(said, file=sys.stderr)
+        return 0
+
+    return guarded(config.kafka, shown)
 
 
 def run_all() -> int:

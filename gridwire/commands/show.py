@@ -1,5 +1,6 @@
 """`gridwire flows`, `topics` and `check`: what is there, and whether it fits."""
 
+import asyncio
 import json
 import sys
 from typing import Any
@@ -160,6 +161,29 @@ def check() -> int:
     for flow, missing in config.inactive.items():
         print(f"  inactive: {flow} ({', '.join(missing)} not configured)")
     return 0
+
+
+def check_live() -> int:
+    """The same, and then whether each configured platform lets us in; nothing is changed there.
+
+    Exit status 2 where the configuration is wrong, 1 where a platform refuses or does not answer.
+    """
+    status = check()
+    return status or asyncio.run(_looked(configuration()))
+
+
+async def _looked(config: Configuration) -> int:
+    from connectors.kit.live import look  # noqa: PLC0415 -- an HTTP client, which the others do without
+
+    platforms = [connector.sink(settings).platform for connector, settings in config.connectors]
+    found = [one for platform in platforms for one in await look(platform)]
+    for one in found:
+        optional = " (optional)" if one.optional else ""
+        reason = f": {one.reason}" if one.reason else ""
+        print(f"{one.platform:<14} {one.state:<11} {one.probe}{optional}{reason}")
+    failed = sum(one.failed for one in found)
+    print(f"{len(found)} looks at {len(platforms)} platforms, {failed} failed; nothing was changed")
+    return FAILED if failed else 0
 
 
 def _asked_in_vain(config: Configuration) -> list[str]:
