@@ -16,6 +16,7 @@ from connectors.kit.clock import Clock
 from connectors.kit.connector import Misconfigured, Operation, Rejected, Sink, Transient
 from connectors.kit.messages import Messages
 from connectors.kit.outcomes import Outcome, Outcomes
+from connectors.kit.reject_limit import LIMITS, RejectLimit
 from connectors.kit.retry import RetryPolicy
 from connectors.kit.settings import UnsafeRepeats
 from connectors.kit.unreadable import UNREADABLE_DELAY_S, Unreadable
@@ -31,6 +32,7 @@ from connectors.kit.work import (
 from gridwire import metrics
 from gridwire.codec import CodecError, RegistryUnavailableError
 from gridwire.dead_letters import OUTCOME_UNKNOWN
+from gridwire.limits import Limits
 
 REGISTRY_DELAY_S = 1.0
 MISCONFIGURED_DELAY_S = 1.0  # then the breaker decides
@@ -40,10 +42,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """When a command is given up, and whether an operation that is not safe to repeat is repeated nevertheless."""
+    """When a command is given up, and whether an operation that is not safe to repeat is repeated nevertheless.
+
+    `limits`: of commands that are refused or given up, before an operation stops.
+    """
 
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     unsafe_repeats: UnsafeRepeats = "at_most_once"
+    limits: Limits = LIMITS
 
 
 class Deliveries:
@@ -67,12 +73,13 @@ class Deliveries:
         self._unsafe_repeats = terms.unsafe_repeats
         self._platform = sink.platform.name
         self._unreadable = Unreadable(sink.commands.name)
-        self._outcomes = Outcomes(sink, messages, clock)
+        self._limit = RejectLimit(self._platform, terms.limits, clock)
+        self._outcomes = Outcomes(sink, messages, clock, self._limit)
 
     @property
     def problem(self) -> str | None:
         """Why nothing is delivered; None where all is well."""
-        return self._unreadable.problem
+        return self._unreadable.problem or self._limit.problem
 
     async def handle(
         self, entry: Entry, waiting: Sequence[Entry], permit: Permit
@@ -92,7 +99,18 @@ class Deliveries:
             log.warning("command waits", extra={"platform": self._platform, "why": str(error)})
             return Later(REGISTRY_DELAY_S)
         self._unreadable.passed()
-        return self._outcomes.repeated(entry) or await self._attempt(entry, permit)
+        return self._outcomes.repeated(entry) or await self._unless_stopped(entry, permit)
+
+    async def _unless_stopped(self, entry: Entry, permit: Permit) -> Settled | Later:
+        """An operation whose commands are nearly all refused waits, but for a try now and then."""
+        operation = self._outcomes.known(entry.record.operation)
+        held_s = self._limit.enter(operation)
+        if held_s > 0:
+            return Later(held_s)
+        try:
+            return await self._attempt(entry, permit)
+        finally:
+            self._limit.left(operation)
 
     # ---- one attempt ---------------------------------------------------------------------------------------------
     async def _attempt(self, entry: Entry, permit: Permit) -> Settled | Later:
@@ -126,7 +144,10 @@ class Deliveries:
         result = await self._caller.run(operation.steps(entry.record, body), permit)
         entry.requests += result.requests
         if isinstance(result, Refused):
-            return await self._conclude(entry, result.verdict, unsafe=unsafe)
+            outcome = await self._conclude(entry, result.verdict, unsafe=unsafe)
+            if unsafe and isinstance(outcome, Later):  # it had no effect, or may be repeated
+                self.feed.retract(entry)
+            return outcome
         return await self._outcomes.delivered(entry, result.value)
 
     async def _conclude(self, entry: Entry, verdict: Refusal, *, unsafe: bool) -> Settled | Later:

@@ -9,7 +9,8 @@ from connectors.kit.connector import Done, Sink
 from connectors.kit.effects import id_of
 from connectors.kit.letters import letters_of
 from connectors.kit.messages import Messages
-from connectors.kit.work import Entry, Output, Settled
+from connectors.kit.reject_limit import RejectLimit
+from connectors.kit.work import Entry, Later, Output, Settled
 from gridwire import metrics
 from gridwire.codec import CodecError, RegistryUnavailableError
 from gridwire.dead_letters import LEARNT_UNFIT, Why, count
@@ -23,6 +24,7 @@ REGISTRY_DELAY_S = 1.0
 REGISTRY_TRIES_MAX = 300
 FLOW_UNKNOWN = "unknown"
 Outcome = Literal["unknown", "delivered", "rejected", "expired"]
+REFUSED: frozenset[Outcome] = frozenset({"rejected", "expired"})
 HAD_EFFECT: frozenset[Outcome] = frozenset(
     {"delivered", "unknown"}
 )  # unknown: perhaps, and not again
@@ -32,10 +34,11 @@ log = logging.getLogger(__name__)
 class Outcomes:
     """Settles the commands of one sink."""
 
-    def __init__(self, sink: Sink, messages: Messages, clock: Clock) -> None:
+    def __init__(self, sink: Sink, messages: Messages, clock: Clock, limit: RejectLimit) -> None:
         self._sink = sink
         self._messages = messages
         self._clock = clock
+        self._limit = limit
         self._platform = sink.platform.name
         self._source = f"{self._platform}/sink"
         self._latency = metrics.DELIVERY_LATENCY.labels(self._platform)
@@ -43,6 +46,7 @@ class Outcomes:
     async def delivered(self, entry: Entry, done: Done) -> Settled:
         """The platform has it: a receipt, and what was learnt."""
         command = entry.record
+        self._limit.delivered(self.known(command.operation))
         outputs = []
         for number, (topic, record) in enumerate(done.records):
             learnt = self._messages.stamped(
@@ -61,7 +65,7 @@ class Outcomes:
         effects = entry.assigned.effects
         if effects is None or not effects or self._ids(entry)[-1] not in effects:
             return None
-        known = self._known(entry.record.operation)
+        known = self.known(entry.record.operation)
         counted = metrics.COMMANDS.labels(self._platform, known, "duplicate")
         log.info(
             "command came again",
@@ -78,8 +82,13 @@ class Outcomes:
             return (id_of(event_id),)
         return id_of(event_id), id_of(event_id, again.letter)
 
-    async def finished(self, entry: Entry, outcome: Outcome, reason: str) -> Settled:
-        """Not delivered: a receipt says so, and the command becomes a dead letter."""
+    async def finished(self, entry: Entry, outcome: Outcome, reason: str) -> Settled | Later:
+        """Not delivered: a receipt says so, and the command becomes a dead letter. Later: too many do."""
+        if outcome in REFUSED:
+            held_s = self._limit.refused(self.known(entry.record.operation))
+            if held_s is not None:
+                metrics.RETRIES.labels(self._platform, "held").inc()
+                return Later(held_s)
         why = self._why(entry, reason)
         outputs = [
             await self._receipt(entry, outcome, reason, None),
@@ -159,13 +168,13 @@ class Outcomes:
         return Settled((entry,), tuple(outputs), note, effects)
 
     def _count(self, operation: str, outcome: Outcome, latency_s: float, why: Why | None) -> None:
-        metrics.COMMANDS.labels(self._platform, self._known(operation), outcome).inc()
+        metrics.COMMANDS.labels(self._platform, self.known(operation), outcome).inc()
         self._latency.observe(latency_s)
         metrics.RECORDS_PRODUCED.labels(self._sink.receipts.name).inc()
         if why is not None:
             count(DEAD_LETTER_SINKS, why)
 
-    def _known(self, operation: str) -> str:
+    def known(self, operation: str) -> str:
         """The operation as a metric's label."""
         return operation if operation in self._sink.operations else metrics.OTHER
 

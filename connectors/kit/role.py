@@ -20,6 +20,7 @@ from connectors.kit.effects import Memory
 from connectors.kit.engine import CONCURRENCY_MAX, Engine
 from connectors.kit.gateway import Wiring, check_routes, gateway_app
 from connectors.kit.http import HttpClient
+from connectors.kit.known import TopicIds
 from connectors.kit.membership import Membership
 from connectors.kit.messages import Messages
 from connectors.kit.poller import Poller, Pollers
@@ -30,6 +31,7 @@ from gridwire import kafka as clients
 from gridwire import metrics
 from gridwire.codec import Codec, Registry
 from gridwire.health import Health
+from gridwire.limits import Limits
 from gridwire.ops import OpsServer
 from gridwire.serving import AsgiServer
 from gridwire.settings import KafkaSettings, load
@@ -139,6 +141,9 @@ class PollsPart:
                     Checkpoints(shared.kafka, shared.codec, caller.platform.name, poll.resource),
                     executor=self._executor,
                     clock=shared.clock,
+                    known=None
+                    if poll.known is None
+                    else TopicIds(shared.kafka, shared.codec, poll.known),
                 )
                 for caller, poll in polls
             ]
@@ -201,7 +206,10 @@ async def run_sinks(
     settings = load(SinkSettings)
     shared = Shared(kafka, clock)
     policy = RetryPolicy(attempts_max=settings.attempts_max, age_s_max=settings.age_s_max)
-    terms = Terms(policy, settings.unsafe_repeats)
+    limits = Limits(
+        settings.rejects_in_a_row_max, settings.rejects_ratio_max, settings.rejects_ratio_records
+    )
+    terms = Terms(policy, settings.unsafe_repeats, limits)
     memory = Memory(int(settings.ledger_hours * HOUR_MS), settings.ledger_ids_max)
     parts = [_sink(shared, sink, terms, memory) for sink in sinks]
     await _serve(shared, parts, stop)

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from connectors.kit.reject_limit import LIMITS
 from gridwire.settings import Env
 from gridwire.shapes import PORT_MAX
 from gridwire.topics import LEDGER_DAYS_MAX
@@ -107,3 +108,27 @@ class SinkSettings(msgspec.Struct, frozen=True, kw_only=True):
             "how many such commands are remembered per partition, about 90 bytes of memory each",
         ),
     ] = 100_000
+    rejects_in_a_row_max: Annotated[
+        int,
+        msgspec.Meta(ge=1),
+        Env(
+            "GRIDWIRE_SINK_REJECTS_IN_A_ROW_MAX",
+            "how many commands of one operation may be refused or given up in a row before it stops",
+        ),
+    ] = LIMITS.in_a_row_max
+    rejects_ratio_max: Annotated[
+        float,
+        msgspec.Meta(gt=0),
+        Env(
+            "GRIDWIRE_SINK_REJECTS_RATIO_MAX",
+            "the share of an operation's latest commands that may be refused or given up before it stops (1: any)",
+        ),
+    ] = LIMITS.ratio_max
+    rejects_ratio_records: Annotated[
+        int,
+        msgspec.Meta(ge=1),
+        Env(
+            "GRIDWIRE_SINK_REJECTS_RATIO_RECORDS",
+            "of how many of its latest commands that share is; fewer are not judged",
+        ),
+    ] = LIMITS.ratio_records

@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from gridwire.metrics.kinds import FAST_S, SLOW_S
+from gridwire.metrics.kinds import BATCH, FAST_S, SLOW_S
 
 # ---- gateway -----------------------------------------------------------------------------------------------------
 WEBHOOKS = Counter(
@@ -57,6 +57,12 @@ POLLS = Counter(
     "Poll steps by outcome: page, transient, rejected, misconfigured, malformed, loop, kafka, fault.",
     ["platform", "resource", "outcome"],
 )
+POLL_FINDINGS = Counter(
+    "gridwire_poll_findings_total",
+    "What polls have found that someone should hear of: missed by webhooks, webhook inactive, webhook reactivated, no "
+    "webhook is registered, no feed of events, feed read anew.",
+    ["platform", "resource", "finding"],
+)
 POLL_LAST_SUCCESS = Gauge(
     "gridwire_poll_last_success_timestamp_seconds",
     "When a resource was last polled to its end, epoch seconds.",
@@ -83,7 +89,7 @@ COMMANDS = Counter(
 RETRIES = Counter(
     "gridwire_retries_total",
     "Attempts that are made again, by cause: throttled, transient, early (another record must come first), "
-    "misconfigured.",
+    "misconfigured, held (its operation has stopped: nearly all are refused).",
     ["platform", "cause"],
 )
 DELIVERY_LATENCY = Histogram(
@@ -91,6 +97,12 @@ DELIVERY_LATENCY = Histogram(
     "From a command's produced_at to its outcome.",
     ["platform"],
     buckets=SLOW_S,
+)
+BULK_ITEMS = Histogram(
+    "gridwire_bulk_items",
+    "Commands that were sent together, per batch of a bulk operation.",
+    ["platform", "operation"],
+    buckets=BATCH,
 )
 BREAKER_OPEN = Gauge(
     "gridwire_breaker_open",
@@ -101,6 +113,11 @@ CONNECTOR_STOPPED = Gauge(
     "gridwire_connector_stopped",
     "1 while a connector has stopped because its credentials, permissions or set-up are wrong.",
     ["platform", "kind"],
+)
+OPERATION_STOPPED = Gauge(
+    "gridwire_operation_stopped",
+    "1 while an operation has stopped because nearly all of its commands were refused or given up: they wait.",
+    ["platform", "operation"],
 )
 RATE_LIMIT = Gauge(
     "gridwire_rate_limit_requests_per_second",

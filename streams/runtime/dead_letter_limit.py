@@ -3,10 +3,10 @@
 Both are counted per leg, over committed transactions, in memory: a worker that starts again counts anew.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
+from gridwire.limits import Limits, Watch
 from gridwire.settings import SettingsError
 from streams.engine.counts import CountKey, What
 from streams.engine.outbox import Dead
@@ -15,34 +15,10 @@ from streams.runtime.fatal import FatalError
 LegKey = tuple[str, str]  # flow id, leg name
 WELL: frozenset[What] = frozenset({"processed", "kept", "filtered"})  # the leg knew what to do
 UNREADABLE: LegKey = ("", "")  # dead letters of no leg: bytes that are no record
-
-
-@dataclass(slots=True)
-class Window:
-    """The latest commits of one leg that hold at least `records_min` records together."""
-
-    records_min: int
-    records: int = 0
-    dead: int = 0
-    _commits: deque[tuple[int, int]] = field(default_factory=deque)
-
-    def add(self, records: int, dead: int) -> None:
-        """One commit. Letters without a record of their own (a deadline passed) count with those before them."""
-        if not records and self._commits:
-            before, died = self._commits.pop()
-            self._commits.append((before, died + dead))
-        else:
-            self._commits.append((records, dead))
-        self.records += records
-        self.dead += dead
-        while self.records - self._commits[0][0] >= self.records_min:
-            gone, died = self._commits.popleft()
-            self.records -= gone
-            self.dead -= died
-
-    @property
-    def full(self) -> bool:
-        return self.records >= self.records_min
+SETTINGS = {
+    "in_a_row_max": "GRIDWIRE_DEAD_LETTERS_IN_A_ROW_MAX",
+    "ratio_max": "GRIDWIRE_DEAD_LETTERS_RATIO_MAX",
+}
 
 
 class DeadLetterLimit:
@@ -65,11 +41,8 @@ class DeadLetterLimit:
             )
         if problems:
             raise SettingsError(problems)
-        self._in_a_row_max = in_a_row_max
-        self._ratio_max = ratio_max
-        self._ratio_records = ratio_records
-        self._in_a_row: dict[LegKey, int] = {}
-        self._windows: dict[LegKey, Window] = {}
+        self._limits = Limits(in_a_row_max, ratio_max, ratio_records)
+        self._watches: dict[LegKey, Watch] = {}
 
     def committed(self, counts: Mapping[CountKey, int], letters: Sequence[Dead]) -> None:
         """Takes note of one commit: what became of records, by (flow, leg, what, reason), and its dead letters.
@@ -88,23 +61,11 @@ class DeadLetterLimit:
             well.add(UNREADABLE)
         taken[UNREADABLE] = taken.total() + dead[UNREADABLE]
         for key in taken.keys() | dead.keys():
-            if key in well:  # in what order is not known: at worst all letters came last
-                self._in_a_row[key] = 0
-            self._note(key, taken[key], dead[key])
-
-    def _note(self, key: LegKey, records: int, dead: int) -> None:
-        window = self._windows.setdefault(key, Window(self._ratio_records))
-        window.add(records, dead)
-        if not dead:
-            return
-        run = self._in_a_row[key] = self._in_a_row.get(key, 0) + dead
-        if run >= self._in_a_row_max:
-            raise FatalError(
-                _advice(key, f"{run} dead letters in a row", "GRIDWIRE_DEAD_LETTERS_IN_A_ROW_MAX")
-            )
-        if self._ratio_max < 1 and window.full and window.dead > self._ratio_max * window.records:
-            what = f"{window.dead} dead letters among its last {window.records} records"
-            raise FatalError(_advice(key, what, "GRIDWIRE_DEAD_LETTERS_RATIO_MAX"))
+            watch = self._watches.setdefault(key, Watch(self._limits))
+            # In what order is not known: at worst all letters came last.
+            excess = watch.add(taken[key], dead[key], well=key in well)
+            if excess is not None:
+                raise FatalError(_advice(key, excess.text("dead letters"), SETTINGS[excess.limit]))
 
 
 def _advice(key: LegKey, what: str, setting: str) -> str:

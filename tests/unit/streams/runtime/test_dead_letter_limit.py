@@ -58,7 +58,7 @@ def test_a_success_of_the_leg_ends_its_run_and_one_of_a_neighbour_does_not() -> 
     limit.committed(counts(in_=1, processed=1), [])
     limit.committed(counts(in_=9), dead(9))
     limit.committed(counts(leg="other", in_=1, processed=1), [])
-    assert limit._in_a_row[FLOW, LEG] == 9
+    assert limit._watches[FLOW, LEG]._in_a_row == 9
     with pytest.raises(FatalError):
         limit.committed(counts(in_=1), dead(1))
 
@@ -68,7 +68,7 @@ def test_a_leg_that_mostly_leaves_records_be_does_not_add_up_poison_over_weeks()
     for _ in range(100):
         limit.committed(counts(in_=1), dead(1))
         limit.committed(counts(in_=5, filtered=5), [])
-    assert limit._in_a_row[FLOW, LEG] == 0
+    assert limit._watches[FLOW, LEG]._in_a_row == 0
 
 
 def test_too_large_a_share_stops_the_worker_though_no_run_is_long() -> None:
@@ -92,7 +92,7 @@ def test_a_share_that_is_just_allowed_passes_for_ever() -> None:
     limit = DeadLetterLimit(1_000, 0.2, 100)
     for _ in range(500):
         limit.committed(counts(in_=10, processed=8), dead(2))
-    assert limit._windows[FLOW, LEG].dead == 20
+    assert limit._watches[FLOW, LEG]._window.dead == 20
 
 
 def test_what_lies_long_ago_does_not_count() -> None:
@@ -100,7 +100,7 @@ def test_what_lies_long_ago_does_not_count() -> None:
     limit.committed(counts(in_=60, processed=20), dead(40))
     for _ in range(30):
         limit.committed(counts(in_=10, processed=9), dead(1))
-    assert limit._windows[FLOW, LEG].dead == 10
+    assert limit._watches[FLOW, LEG]._window.dead == 10
 
 
 def test_letters_whose_records_came_in_long_before_count_too() -> None:
@@ -116,7 +116,7 @@ def test_a_window_is_bounded_however_small_its_commits_are() -> None:
     for _ in range(1_000):
         limit.committed(counts(in_=1, processed=1), [])
         limit.committed({}, dead(1)[:0])
-    assert len(limit._windows[FLOW, LEG]._commits) <= 50
+    assert len(limit._watches[FLOW, LEG]._window._additions) <= 50
 
 
 def test_bytes_that_are_no_records_have_a_limit_of_their_own() -> None:
@@ -128,7 +128,7 @@ def test_bytes_that_are_no_records_have_a_limit_of_their_own() -> None:
 def test_a_ratio_of_one_leaves_only_the_run() -> None:
     limit = DeadLetterLimit(1_000, 1.0, 10)
     limit.committed(counts(in_=100), dead(100))
-    assert limit._in_a_row[FLOW, LEG] == 100
+    assert limit._watches[FLOW, LEG]._in_a_row == 100
 
 
 @pytest.mark.parametrize("given", [(0, 0.5, 10), (10, 0.0, 10), (10, 0.5, 0)])

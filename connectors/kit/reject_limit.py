@@ -1,0 +1,129 @@
+"""A sink that refuses nearly everything stops: a wrong mapping must not drain its topic into dead letters.
+
+Each operation is watched by itself, over its own commands: refused by the platform or given up, against delivered. Past
+a limit the next refusal is no dead letter any more: the command stays where it is, and so do all others of that
+operation. Now and then one of them is tried; TRIES_MIN that are delivered one after another set the others free. What
+was refused before the limit stays a dead letter.
+"""
+
+import logging
+from dataclasses import dataclass, field
+
+from connectors.kit.clock import Clock
+from gridwire import metrics
+from gridwire.limits import Limits, Watch
+
+PAUSE_S_FIRST = 60.0  # before the first try; then twice as long each time
+PAUSE_S_MAX = 600.0
+TRIES_MIN = 5  # where half of the commands are refused, one that is delivered tells little
+TRY_S_MAX = 120.0  # a try that was not heard of within this is over
+LOOK_AGAIN_S = 1.0  # while another command is being tried
+SETTINGS = {
+    "in_a_row_max": "GRIDWIRE_SINK_REJECTS_IN_A_ROW_MAX",
+    "ratio_max": "GRIDWIRE_SINK_REJECTS_RATIO_MAX",
+}
+LIMITS = Limits(in_a_row_max=100, ratio_max=0.5, ratio_records=1_000)
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Watched:
+    """One operation. `stopped`: why; `until`: when the next command is tried; `trying`: how long one is waited for."""
+
+    watch: Watch
+    stopped: str | None = None
+    until: float = 0.0
+    trying: float | None = None
+    pauses: int = 0
+    delivered: int = 0  # tries, one after another
+
+
+@dataclass(slots=True)
+class RejectLimit:
+    """The limits of one sink; times are monotonic seconds. Belongs to the event loop."""
+
+    platform: str
+    limits: Limits
+    clock: Clock
+    _operations: dict[str, Watched] = field(default_factory=dict)
+
+    @property
+    def problem(self) -> str | None:
+        """Why commands are held; None where none are."""
+        stopped = [one.stopped for one in self._operations.values() if one.stopped is not None]
+        return "; ".join(stopped) or None
+
+    def enter(self, operation: str) -> float:
+        """0: carry it out. Else the seconds after which to ask again. `operation`: of a small fixed set."""
+        one = self._operations.get(operation)
+        if one is None or one.stopped is None:
+            return 0.0
+        now = self.clock.monotonic_s()
+        if one.trying is not None and now < one.trying:
+            return LOOK_AGAIN_S
+        if now < one.until:
+            return one.until - now
+        one.trying = now + TRY_S_MAX
+        return 0.0
+
+    def delivered(self, operation: str) -> None:
+        """A command was carried out. What was in flight when the operation stopped tells nothing new."""
+        one = self._watched(operation)
+        if one.stopped is None:
+            one.watch.add(1, 0, well=True)
+            return
+        if one.trying is None:
+            return
+        one.trying = None
+        one.delivered += 1
+        if one.delivered >= TRIES_MIN:
+            self._operations[operation] = Watched(Watch(self.limits))
+            self._tell(operation, 0)
+            log.warning("operation goes on", extra=self._named(operation))
+
+    def refused(self, operation: str) -> float | None:
+        """A command was refused for good, or given up. None: it becomes a dead letter. Else it stays, for so long."""
+        one, now = self._watched(operation), self.clock.monotonic_s()
+        if one.stopped is None:
+            excess = one.watch.add(1, 1, well=False)
+            if excess is None:
+                return None
+            what = excess.text("commands refused")
+            one.stopped = _advice(self.platform, operation, what, SETTINGS[excess.limit])
+            self._tell(operation, 1)
+            log.error("operation stopped", extra={**self._named(operation), "why": one.stopped})
+            self._pause(one, now)
+        elif one.trying is not None:
+            self._pause(one, now)
+        return one.until - now + LOOK_AGAIN_S  # so that another one is tried next
+
+    def left(self, operation: str) -> None:
+        """An attempt is over. If it was the try and told nothing of the command, another one may be tried."""
+        one = self._operations.get(operation)
+        if one is not None:
+            one.trying = None
+
+    def _watched(self, operation: str) -> Watched:
+        return self._operations.setdefault(operation, Watched(Watch(self.limits)))
+
+    def _pause(self, one: Watched, now: float) -> None:
+        pause_s = min(PAUSE_S_MAX, PAUSE_S_FIRST * 2.0 ** min(one.pauses, 10))
+        one.pauses += 1
+        one.delivered = 0
+        one.until = now + pause_s
+        one.trying = None
+
+    def _tell(self, operation: str, stopped: int) -> None:
+        metrics.OPERATION_STOPPED.labels(self.platform, operation).set(stopped)
+
+    def _named(self, operation: str) -> dict[str, str]:
+        return {"platform": self.platform, "operation": operation}
+
+
+def _advice(platform: str, operation: str, what: str, setting: str) -> str:
+    return (
+        f"{operation}: {what} ({setting}). Its commands wait, so that command.{platform} is not drained into "
+        f"dead-letter.sinks; one is tried now and then, and {TRIES_MIN} that are delivered set the others free. Look "
+        "at `gridwire dead-letters list --topic sinks`, mend the cause (a mapping, a setting, the platform), then "
+        f"replay them. If so many are to be expected, raise {setting}"
+    )
