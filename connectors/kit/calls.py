@@ -138,7 +138,7 @@ class Caller:
         except StopIteration as end:
             return Finished(end.value, drive.requests)
         except OperationError as error:
-            self.refused(error.verdict)
+            self.told(error.verdict)
             return Refused(error.verdict, drive.requests)
         except (NotThereError, MalformedError, WithdrawnError):
             raise
@@ -152,8 +152,8 @@ class Caller:
                 self.breaker.left()
                 self._room.release()
 
-    def refused(self, verdict: Refusal) -> None:
-        """A verdict that an operation found itself, not in a status: wrong credentials stop everybody."""
+    def told(self, verdict: object) -> None:
+        """A verdict that steps found themselves, not in a status: wrong credentials stop everybody."""
         if isinstance(verdict, Misconfigured):
             self._report(verdict)
 

@@ -11,9 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from connectors.kit.bulk import BulkDelivery
 from connectors.kit.calls import Caller, Refusal, Refused
 from connectors.kit.clock import Clock
-from connectors.kit.connector import Misconfigured, Operation, Rejected, Sink, Transient
+from connectors.kit.connector import (
+    Done,
+    ItemResult,
+    Misconfigured,
+    Operation,
+    Rejected,
+    Sink,
+    Transient,
+)
 from connectors.kit.messages import Messages
 from connectors.kit.outcomes import Outcome, Outcomes
 from connectors.kit.reject_limit import LIMITS, RejectLimit
@@ -24,6 +33,7 @@ from connectors.kit.work import (
     Entry,
     Feed,
     IntentError,
+    Join,
     Later,
     Permit,
     Settled,
@@ -71,6 +81,7 @@ class Deliveries:
         self._clock = clock
         self._policy = terms.policy
         self._unsafe_repeats = terms.unsafe_repeats
+        self._bulk = BulkDelivery(caller, self._result, terms.policy.attempts_max)
         self._platform = sink.platform.name
         self._unreadable = Unreadable(sink.commands.name)
         self._limit = RejectLimit(self._platform, terms.limits, clock)
@@ -83,14 +94,10 @@ class Deliveries:
 
     async def handle(
         self, entry: Entry, waiting: Sequence[Entry], permit: Permit
-    ) -> Settled | Later:
-        """Carries out one command. `waiting` is not used: each command is an operation of its own."""
-        del waiting
-        if entry.first_at is None:
-            entry.first_at = self._clock.monotonic_s()
+    ) -> Settled | Later | Join:
+        """Carries out one command; or says how it goes along with others, those `waiting` behind it among them."""
         try:
-            if entry.record is None:
-                entry.record = await self._messages.read(self._sink.commands, entry.message.value())
+            await self._read(entry)
         except CodecError as error:
             if self._unreadable.found(error):
                 return Later(UNREADABLE_DELAY_S)
@@ -99,21 +106,32 @@ class Deliveries:
             log.warning("command waits", extra={"platform": self._platform, "why": str(error)})
             return Later(REGISTRY_DELAY_S)
         self._unreadable.passed()
-        return self._outcomes.repeated(entry) or await self._unless_stopped(entry, permit)
+        return self._outcomes.repeated(entry) or await self._unless_stopped(entry, waiting, permit)
 
-    async def _unless_stopped(self, entry: Entry, permit: Permit) -> Settled | Later:
+    async def _read(self, entry: Entry) -> None:
+        """Raises CodecError, RegistryUnavailableError."""
+        if entry.first_at is None:
+            entry.first_at = self._clock.monotonic_s()
+        if entry.record is None:
+            entry.record = await self._messages.read(self._sink.commands, entry.message.value())
+
+    async def _unless_stopped(
+        self, entry: Entry, waiting: Sequence[Entry], permit: Permit
+    ) -> Settled | Later | Join:
         """An operation whose commands are nearly all refused waits, but for a try now and then."""
         operation = self._outcomes.known(entry.record.operation)
         held_s = self._limit.enter(operation)
         if held_s > 0:
             return Later(held_s)
         try:
-            return await self._attempt(entry, permit)
+            return await self._attempt(entry, waiting, permit)
         finally:
             self._limit.left(operation)
 
     # ---- one attempt ---------------------------------------------------------------------------------------------
-    async def _attempt(self, entry: Entry, permit: Permit) -> Settled | Later:
+    async def _attempt(
+        self, entry: Entry, waiting: Sequence[Entry], permit: Permit
+    ) -> Settled | Later | Join:
         command = entry.record
         operation = self._sink.operations.get(command.operation)
         body = getattr(command, command.operation, None)
@@ -121,7 +139,8 @@ class Deliveries:
             reason = "unknown operation" if operation is None else "command without its operation"
             return await self._outcomes.finished(entry, "rejected", reason)
         try:
-            return await self._operate(entry, operation, body, permit)
+            together = self._bulk.join(await self._along(entry, operation, waiting), operation)
+            return together or await self._operate(entry, operation, body, permit)
         except IntentError:
             return Later(INTENT_DELAY_S)
         except WithdrawnError:
@@ -130,6 +149,24 @@ class Deliveries:
             log.exception("operation failed", extra={"platform": self._platform})
             verdict = Transient(f"fault in operation: {type(error).__name__}")
             return await self._conclude(entry, verdict, unsafe=False)
+
+    async def _along(
+        self, entry: Entry, operation: Operation, waiting: Sequence[Entry]
+    ) -> list[Entry]:
+        """The command, and those right behind it that may share its batch."""
+        found = [entry]
+        bulk = operation.bulk
+        if bulk is None or not bulk.in_order:
+            return found
+        for other in list(waiting)[1 : bulk.items_max]:
+            try:
+                await self._read(other)
+            except (CodecError, RegistryUnavailableError):
+                break  # its own turn will tell
+            if self._outcomes.repeated(other) or not self._bulk.alike(entry, other, operation):
+                break
+            found.append(other)
+        return found
 
     async def _operate(
         self, entry: Entry, operation: Operation, body: Any, permit: Permit
@@ -149,6 +186,12 @@ class Deliveries:
                 self.feed.retract(entry)
             return outcome
         return await self._outcomes.delivered(entry, result.value)
+
+    async def _result(self, entry: Entry, result: ItemResult) -> Settled | Later:
+        """The outcome of a command that was part of a batch."""
+        if isinstance(result, Done):
+            return await self._outcomes.delivered(entry, result)
+        return await self._conclude(entry, result, unsafe=False)
 
     async def _conclude(self, entry: Entry, verdict: Refusal, *, unsafe: bool) -> Settled | Later:
         match verdict:

@@ -89,7 +89,8 @@ COMMANDS = Counter(
 RETRIES = Counter(
     "gridwire_retries_total",
     "Attempts that are made again, by cause: throttled, transient, early (another record must come first), "
-    "misconfigured, held (its operation has stopped: nearly all are refused).",
+    "misconfigured, held (its operation has stopped: nearly all are refused), halved (its batch was refused as a "
+    "whole: it is tried in a smaller one).",
     ["platform", "cause"],
 )
 DELIVERY_LATENCY = Histogram(

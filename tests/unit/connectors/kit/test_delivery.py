@@ -88,7 +88,9 @@ class World:
         return entry(1, command.lane, value=value, intended=intended)
 
     async def handle(self, one: Entry) -> Settled | Later:
-        return await self.deliveries.handle(one, [one], FreePermit())
+        outcome = await self.deliveries.handle(one, [one], FreePermit())
+        assert isinstance(outcome, Settled | Later)
+        return outcome
 
     async def settled(self, one: Entry | None = None) -> Settled:
         outcome = await self.handle(one or self.entry())
