@@ -115,6 +115,20 @@ def parser() -> argparse.ArgumentParser:
     lag = commands.add_parser("lag", help="show how far consumer groups are behind")
     lag.add_argument("--json", action="store_true", help="machine-readable")
     add_dead_letters(commands)
+    backfill = commands.add_parser(
+        "backfill",
+        help="read again what a platform lists as changed since a time",
+        description="Reads what a platform lists as changed since a time, and writes it under the ids it always has: "
+        "streams drop what they know. Running pollers are left alone; an interrupted backfill goes on where it was.",
+    )
+    backfill.add_argument(
+        "what", metavar="SOURCE[/RESOURCE]", help="e.g. bigcommerce or bigcommerce/orders"
+    )
+    backfill.add_argument(
+        "--since", required=True, metavar="TIME", help="ISO 8601; without a zone it is UTC"
+    )
+    backfill.add_argument("--until", metavar="TIME", help="the same (default: now)")
+    backfill.add_argument("--dry-run", action="store_true", help="only count, write nothing")
     table = commands.add_parser(
         "table", help="show a row of a table or a state; without one, list them"
     )
@@ -171,7 +185,12 @@ def dispatch(arguments: argparse.Namespace) -> int:
 
 
 def _over_kafka(arguments: argparse.Namespace) -> int:
-    """Commands that read what Kafka holds."""
+    """Commands that read what Kafka holds, or write to it."""
+    if arguments.command == "backfill":
+        run = _module("backfill").backfill
+        return int(
+            run(arguments.what, arguments.since, arguments.until, dry_run=arguments.dry_run)
+        )
     guarded = _module("guard").guarded
     settings = load(KafkaSettings)
     if arguments.command == "topics":

@@ -1,8 +1,7 @@
-"""Lists of BigCommerce, page by page, and the window that a poll goes through.
+"""Lists of BigCommerce, page by page, and the spans that a poll goes through.
 
-A poll asks for what was modified within a closed window, oldest first, and goes on from the last
-time seen, not from a page number: whatever changes meanwhile leaves the window and pushes nothing
-past us. The window ends a little before now, so that all changes of its last second are in.
+A poll goes on from the last time seen after every full page, and by page number only within one
+second. Its spans end a little before now, so that all changes of the last second are in.
 """
 
 from collections.abc import Generator
@@ -11,14 +10,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from connectors.kit.connector import MalformedError, NotThereError, Request, Response
-from connectors.kit.reading import ms_iso, read
+from connectors.kit.cursors import Span, Spans
+from connectors.kit.reading import read
 
 S = TypeVar("S")
 Steps = Generator[Request, Response, S]
 
 PAGE = 50  # the documented default, so that a full page is sure to be a full page
 PAGES_MAX = 100
-SETTLE_S = 5  # a window ends this long before now
+LAG_MS = 5_000  # a span ends this long before now
+SECOND_MS = 1_000  # dates are in seconds
 
 
 def listed(path: str, query: dict[str, str], shape: type[S], where: str) -> Steps[list[S]]:
@@ -68,50 +69,36 @@ def one(path: str, query: dict[str, str], shape: type[S], where: str) -> Steps[S
     return read(inner, shape, where)
 
 
-class Window(msgspec.Struct, frozen=True):
-    """Where a poll stands: what changed from `since_s` to `until_s`, from page `page` on."""
+def spans(limit: int, overlap_s: int) -> Spans:
+    """How a list is polled that is sorted by `date_modified`, in pages of `limit`.
+
+    Whether the lower end of the filter is inclusive is not documented: cuts look back a second.
+    """
+    return Spans(
+        limit=limit,
+        cap=PAGES_MAX * limit,
+        stride=limit,
+        overlap_ms=overlap_s * 1_000,
+        lag_ms=LAG_MS,
+        unit_ms=SECOND_MS,
+        back_ms=SECOND_MS,
+        numbered=True,
+    )
+
+
+class _Window(msgspec.Struct):
+    """A checkpoint without a version, as it was once written."""
 
     since_s: int
     until_s: int
     page: int = 1
     done: bool = False
 
-    @property
-    def since(self) -> str:
-        return ms_iso(self.since_s * 1000)
 
-    @property
-    def until(self) -> str:
-        return ms_iso(self.until_s * 1000)
+def earlier(decoded: Any) -> Span:
+    """Today's form of a checkpoint without a version. Raises msgspec.ValidationError.
 
-    def encoded(self) -> str:
-        return msgspec.json.encode(self).decode()
-
-
-def window(cursor: str | None, now_ms: int, *, first_since_s: int, overlap_s: int) -> Window:
-    """The window to read now. Raises MalformedError for a checkpoint that is none of ours."""
-    until_s = now_ms // 1000 - SETTLE_S
-    if cursor is None:
-        return Window(first_since_s, until_s)
-    try:
-        held = msgspec.json.decode(cursor, type=Window)
-    except msgspec.DecodeError as error:
-        raise MalformedError("checkpoint: not readable, delete it to poll anew") from error
-    if not held.done:
-        return held
-    return Window(max(0, held.until_s - overlap_s), max(until_s, held.until_s))
-
-
-def following(at: Window, rows: int, page_size: int, last_s: int | None) -> Window:
-    """Where the next step goes on. `last_s`: when the page's last row was modified; None: unread.
-
-    Raises MalformedError where more than PAGES_MAX pages share one second.
+    It does not say which row its last page ended with: within a second it is read from its start.
     """
-    if rows < page_size:
-        return Window(at.since_s, at.until_s, done=True)
-    # From one second before the last: rows of the same second may stand on the next page.
-    if last_s is not None and last_s - 1 > at.since_s:
-        return Window(last_s - 1, at.until_s)
-    if at.page >= PAGES_MAX:
-        raise MalformedError(f"more than {PAGES_MAX * page_size} objects changed in one second")
-    return Window(at.since_s, at.until_s, at.page + 1)
+    at = msgspec.convert(decoded, _Window)
+    return Span(since_ms=at.since_s * 1_000, until_ms=at.until_s * 1_000, done=at.done)

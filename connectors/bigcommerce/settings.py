@@ -114,6 +114,23 @@ class BigCommerceSettings(msgspec.Struct, frozen=True, kw_only=True):
         msgspec.Meta(gt=0),
         Env("BIGCOMMERCE_PRODUCTS_POLL_S", "seconds between two polls of changed products"),
     ] = 900.0
+    inventory_poll_s: Annotated[
+        float,
+        msgspec.Meta(gt=0),
+        Env("BIGCOMMERCE_INVENTORY_POLL_S", "seconds between two readings of all tracked stock"),
+    ] = 3_600.0
+    hooks_poll_s: Annotated[
+        float,
+        msgspec.Meta(gt=0),
+        Env("BIGCOMMERCE_HOOKS_POLL_S", "seconds between two looks whether webhooks are active"),
+    ] = 300.0
+    reactivate_hooks: Annotated[
+        bool,
+        Env(
+            "BIGCOMMERCE_REACTIVATE_HOOKS",
+            "false to only report webhooks that BigCommerce has switched off",
+        ),
+    ] = True
     poll_overlap_s: Annotated[
         int,
         msgspec.Meta(ge=0),

@@ -133,3 +133,11 @@ class HookJson(msgspec.Struct):
     data: dict[str, Any]
     created_at: EpochS
     hash: str | None = None
+
+
+class HookStateJson(msgspec.Struct):
+    """One of /v3/hooks: a webhook as it is registered."""
+
+    id: Long
+    scope: str
+    is_active: bool = True

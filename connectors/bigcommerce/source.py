@@ -1,24 +1,26 @@
-"""How BigCommerce's changes reach gridwire: thin webhooks, what completes them, and two polls."""
+"""How BigCommerce's changes reach gridwire: thin webhooks, what completes them, and four polls."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import msgspec
 
 from connectors.bigcommerce import hooks, verdicts, wire
+from connectors.bigcommerce.health import HookHealth
 from connectors.bigcommerce.paging import (
+    LAG_MS,
     PAGE,
+    SECOND_MS,
     Steps,
-    Window,
-    following,
+    earlier,
     listed,
     one,
     rows_of,
-    window,
+    spans,
 )
+from connectors.bigcommerce.probes import probes
 from connectors.bigcommerce.settings import BigCommerceSettings
 from connectors.bigcommerce.shapes import (
-from connectors.bigcommerce.probes import probes
     AddressJson,
     BrandJson,
     ItemJson,
@@ -43,7 +45,8 @@ from connectors.kit.connector import (
     Route,
     Source,
 )
-from connectors.kit.reading import mail_date_s, read
+from connectors.kit.cursors import Ask, Mark, Span, sweep
+from connectors.kit.reading import iso_ms, mail_date_s, ms_iso, read
 from connectors.kit.signatures import SecretHeader, StandardWebhooks
 from gridwire.records import BigCommerceOrder, BigCommerceProduct, Notice, Record
 from gridwire.settings import Secret, SettingsError
@@ -59,7 +62,10 @@ from gridwire.topics import (
 HOOK_BODY_BYTES_MAX = 100_000
 ORDERS_PAGE = 20  # each order costs three more calls
 CHANGED = "store/order/updated"
-DAY_S = 86_400
+DAY_MS = 86_400_000
+CATALOGUE = frozenset(
+    ("store/product/created", "store/product/updated", "store/sku/created", "store/sku/updated")
+)
 PARTS = {"include": "variants,custom_fields"}
 Produced = tuple[Topic[Any], Record]
 Broken = list[tuple[bytes, str]]
@@ -78,13 +84,13 @@ def platform(settings: BigCommerceSettings) -> Platform:
         requests_per_s=settings.requests_per_s,
         concurrency=settings.concurrency,
         headers={"accept": "application/json"},  # without it V2 may answer XML
+        probes=probes(),
     )
 
 
 def source(settings: BigCommerceSettings) -> Source:
     """Raises SettingsError where settings do not fit one another."""
     _check(settings)
-        probes=probes(),
     reader = Reader(settings)
     return Source(
         platform=platform(settings),
@@ -97,11 +103,26 @@ def source(settings: BigCommerceSettings) -> Source:
             hooks.PRODUCT: reader.fetch_product,
             hooks.INVENTORY: reader.fetch_product,
         },
-        polls=(
-            Poll("bigcommerce.orders", settings.orders_poll_s, reader.poll_orders),
-            Poll("bigcommerce.products", settings.products_poll_s, reader.poll_products),
-        ),
+        polls=polls(settings, reader),
+        webhooks_only=("order messages that are not flagged", "payment transactions"),
     )
+
+
+def polls(settings: BigCommerceSettings, reader: "Reader") -> tuple[Poll, ...]:
+    """What changed by time, all stock now and then, and whether webhooks come at all."""
+    health = HookHealth(reactivate=settings.reactivate_hooks)
+    return (
+        Poll("bigcommerce.orders", settings.orders_poll_s, reader.poll_orders, between),
+        Poll("bigcommerce.products", settings.products_poll_s, reader.poll_products, between),
+        Poll("bigcommerce.inventory", settings.inventory_poll_s, reader.poll_inventory, sweep=True),
+        Poll("bigcommerce.hooks", settings.hooks_poll_s, health.poll),
+    )
+
+
+def between(since_ms: int, until_ms: int) -> str:
+    """The checkpoint to read what changed in that time."""
+    first_ms = since_ms // SECOND_MS * SECOND_MS
+    return Span(since_ms=first_ms, until_ms=max(first_ms, until_ms)).encoded()
 
 
 def _check(settings: BigCommerceSettings) -> None:
@@ -153,6 +174,8 @@ class Reader:
 
     def __init__(self, settings: BigCommerceSettings) -> None:
         self._settings = settings
+        self._order_spans = spans(ORDERS_PAGE, settings.poll_overlap_s)
+        self._product_spans = spans(PAGE, settings.poll_overlap_s)
 
     # ---- orders ----------------------------------------------------------------------------------
     def fetch_order(self, notice: Notice) -> FetchSteps:
@@ -208,34 +231,30 @@ class Reader:
 
     def poll_orders(self, cursor: str | None, now_ms: int) -> PageSteps:
         """One page of changed orders. Raises MalformedError."""
-        first_s = now_ms // 1000 - self._settings.backfill_days * DAY_S
-        at = self._window(cursor, now_ms, first_s)
-        query = {
-            "min_date_modified": at.since,
-            "max_date_modified": at.until,
-            "sort": "date_modified:asc",
-            "page": str(at.page),
-            "limit": str(ORDERS_PAGE),
-        }
-        response = yield Request("GET", "/v2/orders", query)
-        rows = rows_of(response, "orders")
+        first_ms = now_ms - self._settings.backfill_days * DAY_MS
+        at = self._order_spans.begin(cursor, now_ms, first_ms, earlier)
+        rows, after = yield from self._order_spans.page(at, self._ask_orders, _order_mark)
         records: list[Produced] = []
-        broken, last_s = Broken(), None
+        broken = Broken()
         for row in rows:
             try:
                 found = read(row, OrderJson, "order")
-                last_s = mail_date_s(found.date_modified, "order.date_modified")
                 record = yield from self._order(found, wire.POLLED)
                 flagged = yield from self._flagged(found.id, wire.POLLED)
                 records += [(BIGCOMMERCE_ORDERS, record), *flagged]
             except (MalformedError, NotThereError) as error:
                 broken.append((msgspec.json.encode(row), str(error)))
-        after = following(at, len(rows), ORDERS_PAGE, last_s)
         return Page(tuple(records), after.encoded(), not after.done, tuple(broken))
 
-    def _window(self, cursor: str | None, now_ms: int, first_since_s: int) -> Window:
-        overlap_s = self._settings.poll_overlap_s
-        return window(cursor, now_ms, first_since_s=max(0, first_since_s), overlap_s=overlap_s)
+    def _ask_orders(self, asked: Ask) -> Steps[list[Any]]:
+        query = {
+            "min_date_modified": ms_iso(asked.since_ms),
+            "max_date_modified": ms_iso(asked.until_ms),
+            "sort": "date_modified:asc",
+            "page": str(asked.number),
+            "limit": str(asked.limit),
+        }
+        return rows_of((yield Request("GET", "/v2/orders", query)), "orders")
 
     # ---- products --------------------------------------------------------------------------------
     def fetch_product(self, notice: Notice) -> FetchSteps:
@@ -243,7 +262,12 @@ class Reader:
 
         Raises NotThereError (only where the product was just created), MalformedError.
         """
-        reading = wire.Reading(notice.event_id, notice.occurred_at // 1000, wire.caused_by(notice))
+        reading = wire.Reading(
+            notice.event_id,
+            notice.occurred_at // 1000,
+            wire.caused_by(notice),
+            catalogue=notice.event_type in CATALOGUE,
+        )
         path, product_id = f"/v3/catalog/products/{notice.resource_id}", int(notice.resource_id)
         try:
             found = yield from one(path, PARTS, ProductJson, "product")
@@ -288,28 +312,79 @@ class Reader:
 
     def poll_products(self, cursor: str | None, now_ms: int) -> PageSteps:
         """One page of changed products; all of them at first. Raises MalformedError."""
-        at = self._window(cursor, now_ms, 0)
-        query = {
-            **PARTS,
-            "date_modified:min": at.since,
-            "date_modified:max": at.until,
-            "sort": "date_modified",
-            "direction": "asc",
-            "page": str(at.page),
-            "limit": str(PAGE),
-        }
-        response = yield Request("GET", "/v3/catalog/products", query)
-        rows = rows_of(response, "products")
-        found, broken, last_s = [], Broken(), None
-        for row in rows:
-            try:
-                product = read(row, ProductJson, "product")
-                last_s = wire.modified_s(product)
-                found.append(product)
-            except MalformedError as error:
-                broken.append((msgspec.json.encode(row), str(error)))
-        reading = wire.Reading(f"poll/{at.until_s}", at.until_s, wire.POLLED)
+        at = self._product_spans.begin(cursor, now_ms, 0, earlier)
+        rows, after = yield from self._product_spans.page(at, self._ask_products, _product_mark)
+        found, broken = _products_of(rows)
+        until_s = at.until_ms // SECOND_MS
+        reading = wire.Reading(f"poll/{until_s}", until_s, wire.POLLED, catalogue=True)
         records = yield from self._products(found, reading)
-        after = following(at, len(rows), PAGE, last_s)
         produced = tuple((BIGCOMMERCE_PRODUCTS, record) for record in records)
         return Page(produced, after.encoded(), not after.done, tuple(broken))
+
+    def _ask_products(self, asked: Ask) -> Steps[list[Any]]:
+        query = {
+            **PARTS,
+            "date_modified:min": ms_iso(asked.since_ms),
+            "date_modified:max": ms_iso(asked.until_ms),
+            "sort": "date_modified",
+            "direction": "asc",
+            "page": str(asked.number),
+            "limit": str(asked.limit),
+        }
+        return rows_of((yield Request("GET", "/v3/catalog/products", query)), "products")
+
+    def poll_inventory(self, cursor: str | None, now_ms: int) -> PageSteps:
+        """One page of all tracked stock, with the products it belongs to. Raises MalformedError.
+
+        The inventory knows no times of change, and an order's taking of stock changes no product.
+        """
+        at = sweep(cursor)
+        query = {"page": str(at.page), "limit": str(PAGE)}
+        rows = rows_of((yield Request("GET", "/v3/inventory/items", query)), "inventory")
+        items = [read(row, ItemJson, "inventory") for row in rows]
+        ids = sorted({str(i.identity.product_id) for i in items if i.identity.product_id})
+        wanted = {**PARTS, "id:in": ",".join(ids), "limit": str(PAGE)}
+        listing = (
+            rows_of((yield Request("GET", "/v3/catalog/products", wanted)), "products")
+            if ids
+            else []
+        )
+        found, broken = _products_of(listing)
+        now_s = (now_ms - LAG_MS) // SECOND_MS
+        reading = wire.Reading(f"inventory/{now_ms}", now_s, wire.POLLED)
+        records = yield from self._products(found, reading)
+        produced = tuple((BIGCOMMERCE_PRODUCTS, record) for record in records)
+        after = at.after(more=len(rows) == PAGE)
+        return Page(produced, after.encoded(), after.page > 1, tuple(broken))
+
+
+def _products_of(rows: list[Any]) -> tuple[list[ProductJson], Broken]:
+    """The products that can be read, and the rest."""
+    found, broken = [], Broken()
+    for row in rows:
+        try:
+            product = read(row, ProductJson, "product")
+            wire.modified_s(product)
+            found.append(product)
+        except MalformedError as error:
+            broken.append((msgspec.json.encode(row), str(error)))
+    return found, broken
+
+
+def _order_mark(row: Any) -> Mark:
+    return _mark(row, lambda text: mail_date_s(text, "date_modified") * SECOND_MS)
+
+
+def _product_mark(row: Any) -> Mark:
+    return _mark(row, lambda text: iso_ms(text, "date_modified"))
+
+
+def _mark(row: Any, time_of: Callable[[str], int]) -> Mark:
+    """What tells a row of a list; one that does not say when it was modified is broken elsewhere."""
+    if not isinstance(row, dict):
+        return Mark("", None)
+    try:
+        at_ms: int | None = time_of(str(row.get("date_modified")))
+    except MalformedError:
+        at_ms = None
+    return Mark(str(row.get("id")), at_ms)

@@ -2,9 +2,10 @@
 
 An order's id is a function of order, `date_modified` and content. `date_modified` counts seconds,
 so two states may share one; with the content in the id neither hides the other, and a webhook and
-a poll that read the same state still yield the same id. Stock has no version at all: each reading
-of a product is an event of its own, and its version is the time (epoch seconds) that the reading
-is certainly not older than.
+a poll that read the same state still yield the same id. So is a product's id where its catalogue
+entry is what was read for. Stock has no version at all, and may come back to an earlier figure:
+what is read for its sake is an event of its own each time. A product's version is the time (epoch
+seconds) that the reading is certainly not older than.
 """
 
 import hashlib
@@ -99,7 +100,7 @@ def order(
     )
 
 
-def _digest(state: BigCommerceOrder) -> str:
+def _digest(state: BigCommerceOrder | BigCommerceProduct) -> str:
     return hashlib.blake2b(msgspec.json.encode(state), digest_size=16).hexdigest()
 
 
@@ -167,11 +168,16 @@ def transaction(found: TransactionJson, order_id: str, notice: Notice) -> BigCom
 # ---- products ------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at a product. `id` tells it from other looks; `not_before_s`: it is not older."""
+    """One look at a product. `id` tells it from other looks; `not_before_s`: it is not older.
+
+    `catalogue`: it was read because its catalogue entry changed, so whoever reads the same state at
+    the same `date_modified` has seen the same event.
+    """
 
     id: str
     not_before_s: int
     cause: Cause
+    catalogue: bool = False
 
 
 def modified_s(found: ProductJson) -> int:
@@ -187,21 +193,15 @@ def products(
     settings: BigCommerceSettings,
 ) -> Iterator[BigCommerceProduct]:
     """One record per variant with a sku. Raises MalformedError."""
-    version = max(modified_s(found), reading.not_before_s)
+    modified = modified_s(found)
+    version = max(modified, reading.not_before_s)
     custom = {field.name: field.value for field in found.custom_fields if field.value}
     tracked = found.inventory_tracking in ("product", "variant")
     for variant in found.variants:
         sku = variant.sku or found.sku
         if not sku:
             continue
-        event_id = derived("bigcommerce", "product", found.id, variant.id, reading.id)
-        yield BigCommerceProduct(
-            event_id=event_id,
-            occurred_at=version * 1000,
-            source=reading.cause.source,
-            version=version,
-            trace_id=reading.cause.trace_id or trace_of(event_id),
-            causation_id=reading.cause.causation_id,
+        state = BigCommerceProduct(
             sku=sku,
             product_id=found.id,
             variant_id=variant.id,
@@ -216,6 +216,17 @@ def products(
             is_visible=found.is_visible,
             purchasing_disabled=variant.purchasing_disabled,
             handling_days=_days(custom.get(settings.handling_days_field)),
+        )
+        mark = f"{modified}|{_digest(state)}" if reading.catalogue else reading.id
+        event_id = derived("bigcommerce", "product", found.id, variant.id, mark)
+        yield msgspec.structs.replace(
+            state,
+            event_id=event_id,
+            occurred_at=version * 1000,
+            source=reading.cause.source,
+            version=version,
+            trace_id=reading.cause.trace_id or trace_of(event_id),
+            causation_id=reading.cause.causation_id,
         )
 
 

@@ -2,11 +2,14 @@
 
 Everything here blocks: pollers call it in a thread. There is one `transactional.id` per resource: opening it fences
 whoever polled it before and settles what that one left open, so that the checkpoint read afterwards is the last.
+
+A backfill has checkpoints and a `transactional.id` of its own: it neither moves a poller's nor fences it.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Literal
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
@@ -30,14 +33,24 @@ class CheckpointError(Exception):
 
 
 class Checkpoints:
-    """The checkpoint of one resource, and the transactions that move it."""
+    """The checkpoint of one resource, and the transactions that move it. `use`: poll or backfill."""
 
-    def __init__(self, settings: KafkaSettings, codec: Codec, platform: str, resource: str) -> None:
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        codec: Codec,
+        platform: str,
+        resource: str,
+        *,
+        use: Literal["poll", "backfill"] = "poll",
+    ) -> None:
         self._settings = settings
         self._codec = codec
         self._platform = platform
-        self._resource = resource
-        self._committer = self._make_committer()
+        self._resource = resource if use == "poll" else f"{use}/{resource}"
+        self._committer = self._make_committer(
+            f"{settings.group_prefix}.{use}.{platform}.{resource}"
+        )
 
     def open(self) -> str | None:
         """Fences earlier pollers; returns the cursor, None at the very beginning.
@@ -55,6 +68,10 @@ class Checkpoints:
         """Writes a page with its checkpoint: all or nothing. Raises CommitFailedError or ProducerBrokenError."""
         self._committer.commit(outputs, [], None)
 
+    def close(self) -> None:
+        """Lets go of what it holds."""
+        self._committer.close()
+
     def record(self, cursor: str, now_ms: int) -> Checkpoint:
         """The checkpoint record for `cursor`."""
         return Checkpoint(
@@ -64,10 +81,9 @@ class Checkpoints:
             cursor=cursor,
         )
 
-    def _make_committer(self) -> Committer:
+    def _make_committer(self, name: str) -> Committer:
         settings = self._settings
         size = MESSAGE_BYTES_MAX + ENVELOPE_BYTES
-        name = f"{settings.group_prefix}.poll.{self._platform}.{self._resource}"
         exactly_once = settings.delivery == "exactly_once"
         make: Callable[[], Producer] = partial(
             clients.producer,
@@ -90,7 +106,7 @@ class Checkpoints:
 
     def _scan(self, consumer: Consumer, ends: dict[int, int]) -> str | None:
         key = f"{self._platform}/{self._resource}".encode()
-        found: tuple[int, bytes] | None = None
+        found: tuple[int, bytes | None] | None = None
         deadline = time.monotonic() + READ_S_MAX
         while ends:
             if time.monotonic() > deadline:
@@ -105,9 +121,10 @@ class Checkpoints:
                     continue
                 value = message.value()
                 at = message.timestamp()[1]
-                if message.key() == key and value is not None and (found is None or at >= found[0]):
+                if message.key() == key and (found is None or at >= found[0]):
                     found = (at, value)
-        return None if found is None else self._cursor(found[1])
+        # One that was deleted (a record without a value) is none: the resource is polled from its beginning.
+        return None if found is None or found[1] is None else self._cursor(found[1])
 
     def _cursor(self, value: bytes) -> str:
         try:

@@ -40,6 +40,16 @@ class Messages:
         """The message of a record. Raises CodecError (also where it is too large), RegistryUnavailableError."""
         if topic.name not in self._writable:
             await self.prepare(topic)
+        return self._output(topic, record)
+
+    def write_here(self, topic: Topic[Any], record: Record) -> Output:
+        """As `write`, for a thread: it may have to wait for the schema registry."""
+        if topic.name not in self._writable:
+            _mapped(lambda: self._codec.of(topic).head)
+            self._writable.add(topic.name)
+        return self._output(topic, record)
+
+    def _output(self, topic: Topic[Any], record: Record) -> Output:
         value = self._codec.of(topic).encode(record)
         if len(value) > RECORD_BYTES_MAX:
             raise CodecError("record too large", f"{len(value)} bytes for {topic.name}")
@@ -80,8 +90,13 @@ class Messages:
 
 async def _registry(call: Callable[[], T]) -> T:
     """Asks the registry in a thread. Raises CodecError or RegistryUnavailableError."""
+    return await asyncio.to_thread(_mapped, call)
+
+
+def _mapped(call: Callable[[], T]) -> T:
+    """What `call` returns. Raises CodecError or RegistryUnavailableError, whatever the registry's client raises."""
     try:
-        return await asyncio.to_thread(call)
+        return call()
     except (CodecError, RegistryUnavailableError):
         raise
     except SchemaRegistryError as error:

@@ -6,9 +6,8 @@ import logging
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
-import msgspec
 from confluent_kafka import KafkaException
 
 from connectors.kit.calls import Caller, Refusal, Refused
@@ -16,16 +15,11 @@ from connectors.kit.checkpoints import CheckpointError
 from connectors.kit.clock import Clock
 from connectors.kit.commits import CommitFailedError, ProducerBrokenError
 from connectors.kit.connector import MalformedError, Misconfigured, Page, Poll, Rejected, Transient
-from connectors.kit.letters import letters_of_raw
 from connectors.kit.messages import Messages
+from connectors.kit.pages import Known, PageWriter, Store
 from connectors.kit.retry import RetryPolicy
-from connectors.kit.work import Output
 from gridwire import metrics
 from gridwire.codec import CodecError, RegistryUnavailableError
-from gridwire.dead_letters import Why, count
-from gridwire.ids import derived
-from gridwire.records import Checkpoint, Record
-from gridwire.topics import CHECKPOINTS, DEAD_LETTER_SOURCES, Topic
 
 PAGES_MAX = 1_000  # in one go; then the interval, so that a resource without end does not starve
 STOPPED_DELAY_S = 60.0  # between attempts of a poll that is refused or misconfigured
@@ -33,16 +27,6 @@ BROKEN_DELAY_S = 15.0  # above the group's session time-out
 RETRY = RetryPolicy(delay_s_first=1.0, delay_s_max=60.0)
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-
-
-class Store(Protocol):
-    """Checkpoints, as a poller sees them. `open` and `commit` block."""
-
-    def open(self) -> str | None: ...
-
-    def commit(self, outputs: Sequence[Output]) -> None: ...
-
-    def record(self, cursor: str, now_ms: int) -> Checkpoint: ...
 
 
 class PollError(Exception):
@@ -66,15 +50,15 @@ class Poller:
         *,
         executor: Executor,
         clock: Clock,
+        known: Known | None = None,
     ) -> None:
         self.platform = caller.platform.name
         self.poll = poll
         self._caller = caller
-        self._messages = messages
         self._store = store
+        self._writer = PageWriter(self.platform, poll, messages, store, clock=clock, known=known)
         self._executor = executor
         self._clock = clock
-        self._source = f"{self.platform}/poll"
         self._failures = 0
         self.problem: str | None = None
 
@@ -98,7 +82,7 @@ class Poller:
                 await self._failed(PollError("kafka", f"Kafka: {error}", BROKEN_DELAY_S))
             except (KafkaException, CommitFailedError) as error:
                 await self._failed(PollError("kafka", f"Kafka: {error}"))
-            except (CheckpointError, RegistryUnavailableError) as error:
+            except (CheckpointError, CodecError, RegistryUnavailableError) as error:
                 await self._failed(PollError("kafka", str(error)))
             except MalformedError as error:
                 await self._failed(PollError("malformed", str(error), STOPPED_DELAY_S))
@@ -142,45 +126,16 @@ class Poller:
         return PollError("transient", verdict.reason, delay_s)
 
     async def _write(self, page: Page, cursor: str | None) -> None:
-        """The page and its checkpoint, all or nothing. A page that changes nothing is not written."""
-        if not page.records and not page.broken and page.cursor == cursor:
-            return
-        outputs, letters = await self._outputs(page)
-        checkpoint = self._messages.stamped(
-            self._store.record(page.cursor, self._clock.epoch_ms()),
-            source=self._source,
-            seed=f"{self.poll.resource}|{page.cursor}",
-        )
-        outputs.append(await self._messages.write(CHECKPOINTS, checkpoint))
-        await self._blocking(lambda: self._store.commit(outputs))
-        for why in letters:
-            count(DEAD_LETTER_SOURCES, why)
-        for topic, _ in page.records:
-            metrics.RECORDS_PRODUCED.labels(topic.name).inc()
+        """The page and its checkpoint, all or nothing, in one go on the poll's own thread."""
+        self._found(page)
+        if not page.records and not page.broken and page.cursor == (cursor or ""):
+            return  # it changes nothing
+        await self._blocking(lambda: self._writer.write(page))
 
-    async def _outputs(self, page: Page) -> tuple[list[Output], list[Why]]:
-        outputs: list[Output] = []
-        letters: list[Why] = []
-        for topic, record in page.records:
-            output = await self._output(topic, record)
-            if isinstance(output, Why):
-                letters.append(output)
-                outputs += letters_of_raw(output, self.name, msgspec.json.encode(record))
-            else:
-                outputs.append(output)
-        for raw, reason in page.broken:
-            why = Why("object cannot be read", self._source, detail=reason)
-            letters.append(why)
-            outputs += letters_of_raw(why, self.name, raw)
-        return outputs, letters
-
-    async def _output(self, topic: Topic[Any], record: Record) -> Output | Why:
-        seed = derived(self.poll.resource, topic.key(record), record.version, record.occurred_at)
-        stamped = self._messages.stamped(record, source=self._source, seed=seed)
-        try:
-            return await self._messages.write(topic, stamped)
-        except CodecError as error:
-            return Why(error.reason, self._source, detail=str(error), error=error)
+    def _found(self, page: Page) -> None:
+        for finding, count in page.findings.items():
+            metrics.POLL_FINDINGS.labels(self.platform, self.poll.resource, finding).inc(count)
+            log.warning("poll found", extra={"poll": self.name, "finding": finding, "count": count})
 
     # ---- failures ------------------------------------------------------------------------------------------------
     async def _failed(self, error: PollError) -> None:

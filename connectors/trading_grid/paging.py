@@ -1,4 +1,4 @@
-"""Lists of Trading Grid: pages chained by cursors, and where a poll stands in them."""
+"""Lists of Trading Grid: pages chained by cursors, in order of `updated_at`."""
 
 from collections.abc import Generator
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from connectors.kit.connector import MalformedError, NotThereError, Request, Response
+from connectors.kit.cursors import Chain
 from connectors.kit.reading import iso_ms, ms_iso, read
 from connectors.trading_grid.shapes import ListJson
 
@@ -33,61 +34,39 @@ def rows(path: str, query: dict[str, str]) -> Generator[Request, Response, list[
     for _ in range(PAGES_MAX):
         one = yield from page(path, query, cursor)
         found += one.data
-        following = next_cursor(one, cursor)
-        if following is None:
+        if not one.page.has_more or one.page.next_cursor is None:
             return found
-        cursor = following
+        if one.page.next_cursor == cursor:
+            raise MalformedError("list: its next cursor is the one that led here")
+        cursor = one.page.next_cursor
     raise MalformedError(f"list: more than {PAGES_MAX} pages of {LIMIT}")
 
 
-def next_cursor(one: ListJson, cursor: str | None) -> str | None:
-    """Where the list goes on; None at its end. Raises MalformedError for a page loop."""
-    following = one.page.next_cursor if one.page.has_more else None
-    if following is not None and following == cursor:
-        raise MalformedError("list: its next cursor is the one that led here")
-    return following
+def since(at: Chain) -> dict[str, str]:
+    """The filter of a list; none from the beginning of time on."""
+    return {"updated_since": ms_iso(at.since_ms)} if at.since_ms else {}
 
 
-class Position(msgspec.Struct, frozen=True):
-    """Where a poll stands: changes since `since_ms`, page at `cursor`, the latest change so far."""
+def times(one: ListJson) -> list[int]:
+    """When the rows were changed; a row that does not say so is broken elsewhere."""
+    found = []
+    for row in one.data:
+        try:
+            found.append(iso_ms(str(row.get("updated_at")), "updated_at"))
+        except MalformedError:
+            continue
+    return found
+
+
+class _Position(msgspec.Struct):
+    """A checkpoint without a version, as it was once written."""
 
     since_ms: int
     cursor: str | None = None
     latest_ms: int = 0
 
-    def query(self) -> dict[str, str]:
-        """Lists are in order of `updated_at`; from the beginning of time without a filter."""
-        return {"updated_since": ms_iso(self.since_ms)} if self.since_ms else {}
 
-    def encoded(self) -> str:
-        return msgspec.json.encode(self).decode()
-
-
-def position(checkpoint: str | None, first_since_ms: int) -> Position:
-    """The position of a checkpoint. Raises MalformedError for one that is none of ours."""
-    if checkpoint is None:
-        return Position(since_ms=max(0, first_since_ms))
-    try:
-        return msgspec.json.decode(checkpoint, type=Position)
-    except msgspec.DecodeError as error:
-        raise MalformedError("checkpoint: not readable, delete it to poll anew") from error
-
-
-def after(at: Position, one: ListJson, overlap_s: int) -> Position:
-    """Where the poll goes on after a page. At the end it looks back from the latest change."""
-    latest_ms = max([at.latest_ms, *_times(one)])
-    following = next_cursor(one, at.cursor)
-    if following is not None:
-        return Position(at.since_ms, following, latest_ms)
-    return Position(max(at.since_ms, latest_ms - overlap_s * 1000))
-
-
-def _times(one: ListJson) -> list[int]:
-    """When the rows were changed; a row that does not say so is broken elsewhere."""
-    times = []
-    for row in one.data:
-        try:
-            times.append(iso_ms(str(row.get("updated_at")), "updated_at"))
-        except MalformedError:
-            continue
-    return times
+def earlier(decoded: Any) -> Chain:
+    """Today's form of a checkpoint without a version. Raises msgspec.ValidationError."""
+    at = msgspec.convert(decoded, _Position)
+    return Chain(since_ms=at.since_ms, cursor=at.cursor, latest_ms=at.latest_ms)

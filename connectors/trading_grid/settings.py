@@ -7,7 +7,7 @@ import msgspec
 from gridwire.settings import Env, Secret, SettingsError
 from gridwire.shapes import HEADER, URL
 
-SCOPES = "partners.read threads.read threads.write availability.read insights.write"
+SCOPES = "partners.read threads.read threads.write availability.read insights.write events.read"
 
 
 class TradingGridSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ class TradingGridSettings(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, str],
         Env(
             "TG_PATHS",
-            "a JSON object of paths that differ: partners, threads, availability, insights, "
+            "a JSON object of paths that differ: partners, threads, availability, insights, events, "
             'e.g. {"threads": "/cases"}',
         ),
     ] = msgspec.field(default_factory=dict)
@@ -106,6 +106,19 @@ class TradingGridSettings(msgspec.Struct, frozen=True, kw_only=True):
         msgspec.Meta(gt=0),
         Env("TG_AVAILABILITY_POLL_S", "seconds between two polls of availability updates"),
     ] = 300.0
+    events_poll_s: Annotated[
+        float,
+        msgspec.Meta(gt=0),
+        Env("TG_EVENTS_POLL_S", "seconds between two looks for events that no webhook has brought"),
+    ] = 60.0
+    events_settle_s: Annotated[
+        int,
+        msgspec.Meta(ge=0),
+        Env(
+            "TG_EVENTS_SETTLE_S",
+            "seconds that a webhook may take before its event counts as missed",
+        ),
+    ] = 120
     poll_overlap_s: Annotated[
         int,
         msgspec.Meta(ge=0),
@@ -127,6 +140,7 @@ PATHS = {
     "threads": "/threads",
     "availability": "/availability-updates",
     "insights": "/insights",
+    "events": "/events",
 }
 OBJECTS = frozenset({"thread", "partner", "availability"})
 

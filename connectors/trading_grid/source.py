@@ -1,4 +1,4 @@
-"""How Trading Grid's changes reach gridwire: webhooks, what completes them, and three polls."""
+"""How Trading Grid's changes reach gridwire: webhooks, what completes them, and four polls."""
 
 from collections.abc import Callable, Generator
 from typing import Any
@@ -19,12 +19,13 @@ from connectors.kit.connector import (
     Route,
     Source,
 )
+from connectors.kit.cursors import Chain, Chains
 from connectors.kit.reading import ms_iso
 from connectors.kit.signatures import StandardWebhooks, whsec_key
 from connectors.trading_grid import paging, verdicts, wire
-from connectors.trading_grid.settings import TradingGridSettings, check
 from connectors.trading_grid.feed import EventFeed
 from connectors.trading_grid.probes import probes
+from connectors.trading_grid.settings import TradingGridSettings, check
 from connectors.trading_grid.shapes import AvailabilityJson, PartnerJson, ThreadJson, mapped
 from gridwire.records import Notice, Record
 from gridwire.settings import Secret, SettingsError
@@ -39,6 +40,7 @@ from gridwire.topics import (
 WEBHOOK_BODY_BYTES_MAX = 100_000  # semi-thin: 20 kB at most
 DAY_MS = 86_400_000
 CLOCKS_APART_MS = 60_000  # between an event's time and `updated_at` of its object
+EXPIRED = frozenset({400, 410})  # a cursor that is not taken any more
 FetchSteps = Generator[Request, Response, Fetched]
 PageSteps = Generator[Request, Response, Page]
 ToRecord = Callable[[Any], Record]
@@ -63,9 +65,9 @@ def platform(settings: TradingGridSettings) -> Platform:
         requests_per_s=settings.requests_per_s,
         concurrency=settings.concurrency,
         headers=headers,
+        probes=probes(settings),
     )
 
-        probes=probes(settings),
 
 def source(settings: TradingGridSettings) -> Source:
     """Raises SettingsError where a webhook secret or another setting does not fit."""
@@ -80,14 +82,35 @@ def source(settings: TradingGridSettings) -> Source:
             wire.PARTNER: reader.fetch_partner,
             wire.AVAILABILITY: reader.fetch_availability,
         },
-        polls=(
-            Poll("trading-grid.partners", settings.partners_poll_s, reader.poll_partners),
-            Poll("trading-grid.threads", settings.threads_poll_s, reader.poll_threads),
-            Poll(
-                "trading-grid.availability", settings.availability_poll_s, reader.poll_availability
-            ),
+        polls=polls(settings, reader),
+        webhooks_only=("comments on and attachments of threads, beyond 7 days",),
+    )
+
+
+def polls(settings: TradingGridSettings, reader: "Reader") -> tuple[Poll, ...]:
+    """Objects by time of change, and the feed of events for what webhooks have not brought."""
+    return (
+        Poll("trading-grid.partners", settings.partners_poll_s, reader.poll_partners, between),
+        Poll("trading-grid.threads", settings.threads_poll_s, reader.poll_threads, between),
+        Poll(
+            "trading-grid.availability",
+            settings.availability_poll_s,
+            reader.poll_availability,
+            between,
+        ),
+        Poll(
+            "trading-grid.events",
+            settings.events_poll_s,
+            EventFeed(settings).poll,
+            between,
+            known=TRADING_GRID_NOTICES,
         ),
     )
+
+
+def between(since_ms: int, _until_ms: int) -> str:
+    """The checkpoint to read from a time on. Lists have no upper end: what is later is left out."""
+    return Chain(since_ms=max(1, since_ms)).encoded()
 
 
 def route(settings: TradingGridSettings) -> Route:
@@ -116,6 +139,7 @@ class Reader:
 
     def __init__(self, settings: TradingGridSettings) -> None:
         self._settings = settings
+        self._chains = Chains(settings.poll_overlap_s * 1_000)
 
     def thread_of(self, found: Any) -> ThreadJson:
         return mapped(found, "thread", ThreadJson, self._settings.fields)
@@ -164,20 +188,21 @@ class Reader:
         raise NotThereError("availability: not in the list of recent updates")
 
     # ---- polls -----------------------------------------------------------------------------------
-    def poll_partners(self, checkpoint: str | None, _now_ms: int) -> PageSteps:
+    def poll_partners(self, checkpoint: str | None, now_ms: int) -> PageSteps:
         """One page of changed partners; all of them at first."""
-        at = paging.position(checkpoint, 0)
-        return self._poll("partners", at, TRADING_GRID_PARTNERS, self._partner)
+        at = self._chains.begin(checkpoint, 0, paging.earlier)
+        return self._poll("partners", at, TRADING_GRID_PARTNERS, self._partner, now_ms)
 
     def poll_threads(self, checkpoint: str | None, now_ms: int) -> PageSteps:
         """One page of changed threads."""
-        at = paging.position(checkpoint, self._first_ms(now_ms))
-        return self._poll("threads", at, TRADING_GRID_THREADS, self._thread)
+        at = self._chains.begin(checkpoint, self._first_ms(now_ms), paging.earlier)
+        return self._poll("threads", at, TRADING_GRID_THREADS, self._thread, now_ms)
 
     def poll_availability(self, checkpoint: str | None, now_ms: int) -> PageSteps:
         """One page of changed availability updates."""
-        at = paging.position(checkpoint, self._first_ms(now_ms))
-        return self._poll("availability", at, TRADING_GRID_AVAILABILITY, self._availability)
+        at = self._chains.begin(checkpoint, self._first_ms(now_ms), paging.earlier)
+        topic = TRADING_GRID_AVAILABILITY
+        return self._poll("availability", at, topic, self._availability, now_ms)
 
     def _first_ms(self, now_ms: int) -> int:
         return now_ms - self._settings.backfill_days * DAY_MS
@@ -192,22 +217,28 @@ class Reader:
         return wire.availability(self.availability_of(row), None)
 
     def _poll(
-        self, resource: str, at: paging.Position, topic: Topic[Any], to_record: ToRecord
+        self, resource: str, at: Chain, topic: Topic[Any], to_record: ToRecord, now_ms: int
     ) -> PageSteps:
-        refused = frozenset({400}) if at.cursor else frozenset()
+        refused = EXPIRED if at.cursor else frozenset()
         path = self._settings.path(resource)
         try:
-            one = yield from paging.page(path, at.query(), at.cursor, expect=refused)
-        except NotThereError:  # the cursor has grown too old: from the beginning of its window
-            return Page((), paging.Position(at.since_ms).encoded(), more=True)
+            one = yield from paging.page(path, paging.since(at), at.cursor, expect=refused)
+        except NotThereError:  # the cursor has grown too old
+            return Page((), self._chains.expired(at).encoded(), more=True)
         records, broken = [], []
         for row in one.data:
             try:
                 records.append((topic, to_record(row)))
             except MalformedError as error:
                 broken.append((msgspec.json.encode(row), str(error)))
-        after = paging.after(at, one, self._settings.poll_overlap_s)
-        return Page(tuple(records), after.encoded(), after.cursor is not None, tuple(broken))
+        after = self._chains.after(
+            at,
+            one.page.next_cursor,
+            more=one.page.has_more,
+            times=paging.times(one),
+            now_ms=now_ms,
+        )
+        return Page(tuple(records), after.encoded(), one.page.has_more, tuple(broken))
 
 
 def _not_behind(version: int, notice: Notice) -> None:

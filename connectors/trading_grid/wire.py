@@ -61,7 +61,7 @@ UNITS_MAX = 2**31 - 1
 HOOKS, POLLED, POLL = "trading-grid/webhooks", "trading-grid/poll", "poll"
 
 
-# ---- webhooks ------------------------------------------------------------------------------------
+# ---- events: webhooks, and the feed that holds them all ------------------------------------------
 def intake(delivery: Delivery) -> Intake:
     """The notice of a webhook. Raises MalformedError."""
     event = read(delivery.body, EventJson, "body")
@@ -70,14 +70,28 @@ def intake(delivery: Delivery) -> Intake:
         return Intake(filtered={f"no flow reads {resource} events": 1})
     if resource not in READ:
         return Intake(unknown={event.type: 1})
-    delivery_id = delivery.headers.get("webhook-id", "")
-    if not delivery_id or not event.data.id:
-        raise MalformedError("webhook-id or body.data.id: empty")
-    event_id = derived("trading-grid", "notice", delivery_id)
-    notice = Notice(
+    return Intake(((TRADING_GRID_NOTICES, noticed(event, HOOKS)),))
+
+
+def read_here(event: EventJson) -> bool:
+    """Whether an event is of a kind that is read."""
+    return event.type.partition(".")[0] in READ
+
+
+def noticed(event: EventJson, source: str) -> Notice:
+    """The notice of an event, whichever way it came: redelivered, replayed or pulled, it has one id.
+
+    Raises MalformedError.
+    """
+    if not event.data.id or not event.subject:
+        raise MalformedError("body.data.id or body.subject: empty")
+    mark = event.sequence or f"{event.timestamp}|{event.data.version}"
+    event_id = derived("trading-grid", "notice", event.subject, event.type, mark)
+    resource = event.type.partition(".")[0]
+    return Notice(
         event_id=event_id,
         occurred_at=iso_ms(event.timestamp, "body.timestamp"),
-        source=HOOKS,
+        source=source,
         version=event.data.version,
         trace_id=trace_of(event_id),
         platform="trading-grid",
@@ -87,7 +101,6 @@ def intake(delivery: Delivery) -> Intake:
         event_type=event.type,
         detail=_detail(event),
     )
-    return Intake(((TRADING_GRID_NOTICES, notice),))
 
 
 def _key(resource: str, event: EventJson) -> str:

@@ -191,13 +191,43 @@ def test_a_full_page_of_one_second_goes_on_with_the_next_page() -> None:
     parts = [EMPTY] * (3 * ORDERS_PAGE)
     first = polled(answer(200, page(bulk_s, 0)), *parts).value
     second = polled(answer(200, page(bulk_s, 0)), *parts, cursor=first.cursor)
-    third = polled(EMPTY, cursor=second.value.cursor)
+    before = answer(200, page(bulk_s, 0))
+    third = polled(EMPTY, before, cursor=second.value.cursor)
+    assert [one.query["page"] for one in third.requests] == ["2", "1"]
+    assert not third.value.more
     assert second.requests[0].query["page"] == "1"
     assert third.requests[0].query["page"] == "2"
     assert (
         second.requests[0].query["min_date_modified"]
         == third.requests[0].query["min_date_modified"]
     )
+
+
+def test_a_page_that_does_not_follow_the_one_before_is_read_again_from_the_time_reached() -> None:
+    bulk_s = MODIFIED_S - 3_600
+    parts = [EMPTY] * (3 * ORDERS_PAGE)
+    first = polled(answer(200, page(bulk_s, 0)), *parts).value
+    second = polled(answer(200, page(bulk_s, 0)), *parts, cursor=first.cursor).value
+    rest = page(bulk_s, 0)[1:]  # one was modified meanwhile: what stood behind it has moved up
+    third = polled(EMPTY, answer(200, rest), cursor=second.cursor).value
+    assert (third.records, third.more) == ((), True)
+    again = polled(answer(200, rest), *parts[3:], cursor=third.cursor)
+    assert again.requests[0].query["page"] == "1"
+    assert not again.value.more
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "since"),
+    [
+        ('{"since_s":1759990000,"until_s":1760000000,"page":1,"done":false}', "06:06:40"),
+        ('{"since_s":1759990000,"until_s":1760000000,"page":3,"done":false}', "06:06:40"),
+        ('{"since_s":1759990000,"until_s":1759999000,"page":1,"done":true}', "08:34:40"),
+    ],
+)
+def test_a_checkpoint_of_before_there_were_versions_is_read(checkpoint: str, since: str) -> None:
+    query = polled(EMPTY, cursor=checkpoint).requests[0].query
+    assert query["min_date_modified"] == f"2025-10-09T{since}.000Z"
+    assert query["page"] == "1"
 
 
 def test_a_broken_order_is_set_apart_and_the_poll_goes_on() -> None:

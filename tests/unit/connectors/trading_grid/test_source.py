@@ -95,10 +95,20 @@ def test_a_thread_event_becomes_a_notice_with_what_only_the_event_knows() -> Non
     }
 
 
-def test_a_redelivery_repeats_the_id_and_another_delivery_does_not() -> None:
+def test_an_event_has_one_id_however_often_it_is_delivered_and_the_next_has_another() -> None:
     body = event("thread.updated", "thread/th_1")
     assert noticed(body).event_id == noticed(body).event_id
-    assert noticed(body, "msg_2").event_id != noticed(body).event_id
+    assert noticed(body, "msg_2").event_id == noticed(body).event_id
+    assert noticed(body | {"sequence": 43}).event_id != noticed(body).event_id
+    assert noticed(body | {"subject": "thread/th_2"}).event_id != noticed(body).event_id
+
+
+def test_events_without_a_sequence_are_told_apart_by_time_and_version() -> None:
+    body = event("thread.updated", "thread/th_1") | {"sequence": 0}
+    assert noticed(body).event_id == noticed(body).event_id
+    later = body | {"timestamp": "2025-10-09T08:53:21Z"}
+    newer = event("thread.updated", "thread/th_1", version=8) | {"sequence": 0}
+    assert len({noticed(one).event_id for one in (body, later, newer)}) == 3
 
 
 @pytest.mark.parametrize(
