@@ -123,10 +123,13 @@ class Deliveries:
         held_s = self._limit.enter(operation)
         if held_s > 0:
             return Later(held_s)
+        outcome = None
         try:
-            return await self._attempt(entry, waiting, permit)
+            outcome = await self._attempt(entry, waiting, permit)
+            return outcome
         finally:
-            self._limit.left(operation)
+            if not isinstance(outcome, Join):  # then its result tells
+                self._limit.left(operation)
 
     # ---- one attempt ---------------------------------------------------------------------------------------------
     async def _attempt(
@@ -163,7 +166,10 @@ class Deliveries:
                 await self._read(other)
             except (CodecError, RegistryUnavailableError):
                 break  # its own turn will tell
-            if self._outcomes.repeated(other) or not self._bulk.alike(entry, other, operation):
+            known = any(other.record.event_id == one.record.event_id for one in found)
+            if known or self._outcomes.repeated(other):
+                break
+            if not self._bulk.alike(entry, other, operation):
                 break
             found.append(other)
         return found
@@ -191,7 +197,10 @@ class Deliveries:
         """The outcome of a command that was part of a batch."""
         if isinstance(result, Done):
             return await self._outcomes.delivered(entry, result)
-        return await self._conclude(entry, result, unsafe=False)
+        try:
+            return await self._conclude(entry, result, unsafe=False)
+        finally:
+            self._limit.left(self._outcomes.known(entry.record.operation))
 
     async def _conclude(self, entry: Entry, verdict: Refusal, *, unsafe: bool) -> Settled | Later:
         match verdict:

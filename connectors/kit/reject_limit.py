@@ -95,7 +95,7 @@ class RejectLimit:
             self._pause(one, now)
         elif one.trying is not None:
             self._pause(one, now)
-        return one.until - now + LOOK_AGAIN_S  # so that another one is tried next
+        return max(0.0, one.until - now) + LOOK_AGAIN_S  # so that another one is tried next
 
     def left(self, operation: str) -> None:
         """An attempt is over. If it was the try and told nothing of the command, another one may be tried."""
