@@ -209,3 +209,22 @@ async def test_results_are_settled_in_the_order_of_each_lane() -> None:
         through = [offset for offset in world.feed.offsets() if offset % 2 == parity]
         assert through == sorted(through)
     assert {one.object_id == one.command_id for one in world.receipts()} == {True}
+
+
+async def test_while_a_partition_drains_nothing_of_it_that_waits_is_started() -> None:
+    world = World(Bulk(bulk_steps, items_max=2, parallel_max=1))
+    leaving, staying = assigned(0), assigned(1)
+    answered = held(world)
+    async with world.running():
+        homes = [leaving, staying, leaving, staying, leaving]
+        world.lanes.arrived([world.entry(n, of=home) for n, home in enumerate(homes)])
+        await until_soon(lambda: len(world.shop.calls) == 1, "the first batch is in flight")
+        draining = asyncio.create_task(world.lanes.drain([leaving]))
+        await turns()
+        answered.set()
+        await asyncio.wait_for(draining, 10.0)
+        await until_soon(lambda: "c-3" in world.ends(), "the other partition goes on")
+        await turns()
+        assert world.shop.calls == [ids(0, 1), ids(3)]
+        await world.lanes.drop([leaving])
+        assert world.lanes._batches._queues == {}
