@@ -95,7 +95,7 @@ class Item:
 
 
 ItemResult = Done | Transient | Rejected | Misconfigured
-BulkSteps = Generator[Request | Pause, Response, Sequence[ItemResult]]
+BulkSteps = Generator[Request | Pause | Download, Response, Sequence[ItemResult]]
 
 
 def one_group(_command: Any, _body: Any) -> Hashable:
