@@ -51,6 +51,14 @@ class BrazeSettings(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: Annotated[
         int, msgspec.Meta(ge=1), Env("BRAZE_CONCURRENCY", "calls under way at once")
     ] = 8
+    track_items_max: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=75),
+        Env(
+            "BRAZE_TRACK_ITEMS_MAX",
+            "users per call of /users/track: 50 is right for every contract, older ones allow 75",
+        ),
+    ] = 50
     sms_group_id: Annotated[
         str | None,
         Env(

@@ -1,5 +1,6 @@
 """What gridwire does in Braze: messages to one existing user, attributes, profiles."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -15,12 +16,16 @@ from connectors.braze.wire import (
     consent,
     export_body,
     profile,
+    refused_items,
     text,
     transactional_body,
 )
 from connectors.kit.auth import Bearer
 from connectors.kit.connector import (
+    Bulk,
+    BulkSteps,
     Done,
+    Item,
     MalformedError,
     Operation,
     OperationError,
@@ -36,6 +41,7 @@ from gridwire.records import BrazeCommand, RefreshProfile, SetAttributes, Trigge
 from gridwire.topics import BRAZE_COMMANDS, BRAZE_PROFILES, BRAZE_RECEIPTS
 
 S = TypeVar("S")
+TRACK_BYTES_MAX = 3_500_000  # Braze takes bodies of 4 MB
 
 
 def platform(settings: BrazeSettings) -> Platform:
@@ -61,7 +67,7 @@ def sink(settings: BrazeSettings) -> Sink:
 
     operations = (
         Operation("trigger_campaign", trigger_safety, trigger_campaign),
-        Operation("set_attributes", "natural", set_attributes),
+        Operation("set_attributes", "natural", set_attributes, _attributes_of_many(settings)),
         Operation("refresh_profile", "natural", refresh),
     )
     return Sink(
@@ -102,6 +108,36 @@ def set_attributes(_command: BrazeCommand, change: SetAttributes) -> Steps:
     """Custom attributes of one existing user; a user that Braze does not know stays unknown."""
     yield Request(method="POST", path=verdicts.TRACK, json=attributes_body(change))
     return Done()
+
+
+def set_attributes_of_many(items: Sequence[Item]) -> BulkSteps:
+    """Custom attributes of several users. Raises OperationError where Braze does not say whose it refused."""
+    request = Request(
+        method="POST",
+        path=verdicts.TRACK,
+        json=attributes_body(*(item.body for item in items)),
+        expect=frozenset(verdicts.SUCCESS),
+    )
+    response = yield request
+    body = response.json()
+    errors = body.get("errors") if isinstance(body, dict) else None
+    refused = refused_items(errors, len(items))
+    if refused is None:
+        raise OperationError(verdicts.item_refused(request, verdicts.said(response)))
+    return [
+        verdicts.item_refused(request, refused[number]) if number in refused else Done()
+        for number in range(len(items))
+    ]
+
+
+def _attributes_of_many(settings: BrazeSettings) -> Bulk:
+    return Bulk(
+        steps=set_attributes_of_many,
+        items_max=settings.track_items_max,
+        bytes_max=TRACK_BYTES_MAX,
+        apart=lambda _command, change: change.customer_ref,
+        parallel_max=settings.concurrency,
+    )
 
 
 def refresh_profile(

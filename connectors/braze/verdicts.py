@@ -12,13 +12,14 @@ from connectors.kit.connector import (
     Transient,
     Verdict,
 )
-from connectors.kit.reading import detailed, number, whole
+from connectors.kit.reading import detailed, number, vendor_text, whole
 from connectors.kit.verdicts import VerdictTable, When, epoch_s, first, on, retry_after
 
 TRANSACTIONAL = "/transactional/v1/campaigns/"
 EXPORT_IDS, TRACK = "/users/export/ids", "/users/track"
 TRIGGER, GROUP_STATUS = "/campaigns/trigger/send", "/subscription/status/get"
 SUCCESS = range(200, 300)
+ITEM_REFUSED = "braze refused the item"
 # Braze's words for an external_send_id that it has already taken.
 ALREADY_QUEUED = "external reference has been queued"
 
@@ -50,7 +51,7 @@ RULES = (
         then=Rejected("campaign or canvas is paused, stopped or archived: resume it, then replay"),
         when=_says("notice"),
     ),
-    on(SUCCESS, then=Rejected("braze refused the item"), when=_says("errors")),
+    on(SUCCESS, then=Rejected(ITEM_REFUSED), when=_says("errors")),
     on(400, then=Delivered(), when=_already_queued),
     on(400, then=Rejected("braze refused the request")),
     on(401, then=Misconfigured("BRAZE_API_KEY is not valid at BRAZE_BASE_URL")),
@@ -79,6 +80,12 @@ def verdict(request: Request, response: Response) -> Verdict:
     """The verdict on one answer; a refusal says why in Braze's words, without personal data."""
     table = BY_ID if request.path.startswith(TRANSACTIONAL) else BY_URL
     return detailed(table(request, response), request, said(response))
+
+
+def item_refused(request: Request, vendor_said: Any) -> Rejected:
+    """One item of a batch was not taken."""
+    said_so = f": {vendor_text(vendor_said, request)}" if vendor_said else ""
+    return Rejected(ITEM_REFUSED + said_so)
 
 
 def rate(response: Response, now_s: float) -> RateAdvice | None:

@@ -212,6 +212,9 @@ class Platform:
     `rate(response, now_s)` reads the budget from headers. `requests_per_s`: what to start with.
     `budget(request)` names the budget that a request draws on, from a small fixed set: a platform with limits per
     endpoint answers with figures of that endpoint, and a 429 of one says nothing about the others.
+    `paces`: budgets that start at a pace of their own, or have a ceiling. `concurrency`: calls under way at once, per
+    process. `replicas_max`: the limits are the whole account's, so by default no more processes than this run its sink;
+    None: as many as there are partitions.
     `probes`: what `gridwire check --live` asks. `links`: which links of its own it is asked to download; None: none.
     """
 
