@@ -38,7 +38,7 @@ Seen = list[tuple[str, str, int, str]]
 HOLD_S = 30.0
 SLOW_S_MAX = 0.25
 TOKEN_S = 3_600.0
-TOKEN_SHORT_S = 4.0
+TOKEN_USES_MIN = 20
 # What goes wrong, and how often relative to one another.
 TROUBLES = {
     "advised": 1,
@@ -66,7 +66,7 @@ class Target:
         self.troubles: dict[str, int] = {}
         self.settings: Json = {}
         self.dice = random.Random(1)
-        self.tokens = 0
+        self.tokens = self.uses = 0  # tokens given; uses of the last one
 
     # ---- what it does --------------------------------------------------------------------------------------------
     def act(self, kind: str, item: Json, key: str | None) -> int:
@@ -119,9 +119,12 @@ class Target:
         """What is wrong with this request; empty where nothing is."""
         if request.headers.get("authorization") != f"Bearer t{self.tokens}":
             return "expired"
+        self.uses += 1
         if self.dice.random() >= self.settings.get("trouble", 0.0):
             return ""
-        return self.dice.choices(list(TROUBLES), list(TROUBLES.values()))[0]
+        trouble = self.dice.choices(list(TROUBLES), list(TROUBLES.values()))[0]
+        # A token that ends as soon as it was given would be no expiry, but wrong credentials.
+        return "" if trouble == "expired" and self.uses < TOKEN_USES_MIN else trouble
 
     async def before(self, request: Request, trouble: str) -> Response | None:
         """What happens instead of an effect; None where it happens."""
@@ -153,7 +156,7 @@ class Target:
 
     # ---- the rest ------------------------------------------------------------------------------------------------
     async def token(self, _request: Request) -> Response:
-        self.tokens += 1
+        self.tokens, self.uses = self.tokens + 1, 0
         life_s = self.settings.get("token_s", TOKEN_S)
         return _json({"access_token": f"t{self.tokens}", "expires_in": life_s})
 
