@@ -217,6 +217,7 @@ async def run_sinks(
 
 def _sink(shared: Shared, sink: Sink, terms: Terms, memory: Memory) -> Part:
     caller = shared.caller(sink.platform, "sink")
+    warn_of_replicas(sink.platform, shared.kafka.slot)
     name = f"sink.{sink.platform.name}"
 
     def make() -> EnginePart:
@@ -233,6 +234,16 @@ def _sink(shared: Shared, sink: Sink, terms: Terms, memory: Memory) -> Part:
         return EnginePart(engine, handler, caller)
 
     return Part(name, make, shared.clock)
+
+
+def warn_of_replicas(platform: Platform, slot: int) -> None:
+    """Says so where more processes call a platform than its account-wide limits are meant for."""
+    most = platform.replicas_max
+    if most is not None and slot >= most:
+        log.warning(
+            "one replica too many for the limits of this platform's account: its quota must be divided",
+            extra={"platform": platform.name, "slot": slot, "replicas_max": most},
+        )
 
 
 def _fetches(shared: Shared, source: Source, caller: Caller, settings: FetchSettings) -> Part:
