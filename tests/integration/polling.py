@@ -8,7 +8,6 @@ says so with a file and goes on once a second file is there. It holds once only:
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,11 +26,11 @@ from gridwire import logs
 from gridwire.records import Partner
 from gridwire.settings import KafkaSettings, load
 from gridwire.topics import Topic
+from tests.waiting import until
 
 PAGE_RECORDS = 10
 FLUSH_S = 30.0
 HOLD_S_MAX = 120.0
-HOLD_POLL_S = 0.02
 HELD, GO_ON = "held", "go-on"
 
 
@@ -114,9 +113,7 @@ class Holding:
         if (folder / HELD).exists():
             return
         (folder / HELD).touch()
-        end_s = time.monotonic() + HOLD_S_MAX
-        while not (folder / GO_ON).exists() and time.monotonic() < end_s:
-            time.sleep(HOLD_POLL_S)
+        until((folder / GO_ON).exists, "the process may go on", HOLD_S_MAX)
 
 
 async def _main() -> None:
