@@ -80,12 +80,16 @@ class Queue:
             apart.add(join.apart)
         return found
 
-    def startable(self) -> int:
-        return sum(ticket.records for ticket in self.waiting if ticket.startable)
-
     def more_than(self, records: int) -> bool:
         """Whether more than so many may start."""
-        return self.records > records and self.startable() > records
+        if self.records <= records:
+            return False
+        found = 0
+        for ticket in self.waiting:
+            found += ticket.records if ticket.startable else 0
+            if found > records:
+                return True
+        return False
 
     def keep(self, tickets: Iterable[Ticket]) -> None:
         """These wait, and no others."""
