@@ -56,7 +56,11 @@ class Currents:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """track_combined_max None lifts the combined limit (older contracts of the vendor)."""
+    """track_combined_max None lifts the combined limit (older contracts of the vendor).
+
+    transactional_queued_s: how long a repeated external_send_id is refused as queued, before it gets the first answer
+    again. How long that is, the vendor does not say.
+    """
 
     keys: dict[str, frozenset[str]] = field(default_factory=lambda: {DEFAULT_KEY: PERMISSIONS})
     rate_limits: dict[str, tuple[int, float]] = field(default_factory=lambda: dict(RATE_LIMITS))
@@ -65,6 +69,7 @@ class Settings:
     maintenance: bool = False
     currents: Currents | None = None
     postback_url: str | None = None
+    transactional_queued_s: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         limits = {n: {"limit": c, "window_s": w} for n, (c, w) in self.rate_limits.items()}
@@ -76,6 +81,7 @@ class Settings:
             "maintenance": self.maintenance,
             "currents": {"url": url},
             "postback_url": self.postback_url,
+            "transactional_queued_s": self.transactional_queued_s,
         }
 
 
@@ -131,6 +137,8 @@ def configured(settings: Settings, given: dict[str, Any]) -> Settings:
             settings = replace(settings, maintenance=bool(value))
         elif name == "currents":
             settings = replace(settings, currents=_currents(value))
+        elif name == "transactional_queued_s":
+            settings = replace(settings, transactional_queued_s=float(value))
         elif name == "postback_url":
             settings = replace(settings, postback_url=value)
         else:
