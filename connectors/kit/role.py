@@ -20,7 +20,7 @@ from connectors.kit.effects import Memory
 from connectors.kit.engine import CONCURRENCY_MAX, Engine
 from connectors.kit.gateway import Wiring, check_routes, gateway_app
 from connectors.kit.http import HttpClient
-from connectors.kit.known import TopicIds
+from connectors.kit.known import held_for
 from connectors.kit.membership import Membership
 from connectors.kit.messages import Messages
 from connectors.kit.poller import Poller, Pollers
@@ -141,9 +141,7 @@ class PollsPart:
                     Checkpoints(shared.kafka, shared.codec, caller.platform.name, poll.resource),
                     executor=self._executor,
                     clock=shared.clock,
-                    known=None
-                    if poll.known is None
-                    else TopicIds(shared.kafka, shared.codec, poll.known),
+                    known=held_for(poll, shared.kafka, shared.codec),
                 )
                 for caller, poll in polls
             ]

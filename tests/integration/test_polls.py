@@ -9,9 +9,10 @@ import pytest
 from connectors.kit.checkpoints import Checkpoints
 from connectors.kit.clock import SYSTEM
 from connectors.kit.commits import ProducerBrokenError, TransactionalCommitter
-from connectors.kit.known import TopicIds
+from connectors.kit.known import TopicHeld
 from connectors.kit.membership import Membership
 from connectors.kit.messages import Messages
+from connectors.kit.pages import digest
 from connectors.kit.work import Output
 from gridwire import kafka as clients
 from gridwire.codec import Codec
@@ -186,7 +187,7 @@ def notice(name: str) -> Notice:
 def test_ids_are_found_on_every_partition_and_those_that_come_later_too(topics: Topics) -> None:
     mark = uuid.uuid4().hex[:8]
     began_ms = SYSTEM.epoch_ms()
-    known = TopicIds(topics.settings, topics.codec, TRADING_GRID_NOTICES)
+    known = TopicHeld(topics.settings, topics.codec, TRADING_GRID_NOTICES)
     names = [f"{mark}-{number}" for number in range(40)]
     wanted = {f"e-{name}" for name in names}
     assert known.among(wanted, began_ms) == set()
@@ -194,14 +195,14 @@ def test_ids_are_found_on_every_partition_and_those_that_come_later_too(topics: 
     assert known.among(wanted, began_ms) == {f"e-{name}" for name in names[:30]}
     topics.write(TRADING_GRID_NOTICES, [notice(name) for name in names[30:]])
     assert known.among(wanted, began_ms) == wanted
-    later = TopicIds(topics.settings, topics.codec, TRADING_GRID_NOTICES)
+    later = TopicHeld(topics.settings, topics.codec, TRADING_GRID_NOTICES)
     assert later.among({"e-nobody"}, began_ms) == set()
     assert later.among(wanted, began_ms) == wanted
 
 
 async def test_ids_of_a_transaction_count_once_it_is_committed(topics: Topics) -> None:
     resource, name = Resource(topics), uuid.uuid4().hex
-    known = TopicIds(topics.settings, topics.codec, TRADING_GRID_NOTICES)
+    known = TopicHeld(topics.settings, topics.codec, TRADING_GRID_NOTICES)
     since_ms = SYSTEM.epoch_ms()
     producer = clients.producer(topics.settings, transactional_id=f"test-{name}")
     producer.init_transactions(30)
@@ -213,3 +214,25 @@ async def test_ids_of_a_transaction_count_once_it_is_committed(topics: Topics) -
         assert known.among({f"e-{name}"}, since_ms) == set()
         end(30)
     assert known.among({f"e-{name}"}, since_ms) == {f"e-{name}"}
+
+
+def test_states_are_those_of_the_newest_versions_and_not_of_the_last_messages(
+    topics: Topics,
+) -> None:
+    mark, since_ms = uuid.uuid4().hex[:8], SYSTEM.epoch_ms()
+
+    def partner(name: str, version: int) -> Partner:
+        return Partner(
+            event_id=f"{name}-{version}",
+            version=version,
+            partner_id=mark,
+            partner_code="",
+            name=name,
+            status="active",
+        )
+
+    known = TopicHeld(topics.settings, topics.codec, TRADING_GRID_PARTNERS, states=True)
+    topics.write(TRADING_GRID_PARTNERS, [partner("new", 7), partner("old", 3)])
+    assert known.states({mark, "nobody"}, since_ms) == {mark: digest(partner("new", 99))}
+    topics.write(TRADING_GRID_PARTNERS, [partner("newer", 7)])
+    assert known.states({mark}, since_ms) == {mark: digest(partner("newer", 7))}
