@@ -164,6 +164,19 @@ def test_a_backfill_writes_what_the_poll_finds_and_leaves_the_running_poller_alo
     assert set(case.ids()) == set(ids)  # the same again, under the same ids
 
 
+def test_a_whole_source_is_read_resource_by_resource(
+    case: Case, capsys: pytest.CaptureFixture[str]
+) -> None:
+    thread = {"kind": "order_exception", "subject": "Order 1", "partner_id": case.partners[0]["id"]}
+    case.control("trigger/thread-opened", thread)
+    assert backfill(what="trading-grid") == 0
+    said = capsys.readouterr().out
+    assert f"{RESOURCE}: {PARTNERS} records written" in said
+    assert "trading-grid.threads: 1 records written" in said
+    assert "trading-grid.availability: 0 records written" in said
+    assert "trading-grid.events: 0 records found" in said  # its webhook still has time
+
+
 def test_an_interrupted_backfill_goes_on_where_it_was(
     case: Case, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
