@@ -156,7 +156,8 @@ class Scene:
         for role in self._roles:
             if role.child is not None and role.child.alive:
                 os.kill(role.child.pid, signal.SIGCONT)
-                role.child.kill()
+            if role.child is not None:
+                role.child.kill()  # one that is dead gives its pipe back
         self.topics.close()
 
 

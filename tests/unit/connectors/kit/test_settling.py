@@ -1,6 +1,7 @@
 """Commits: what goes into them, when, and what becomes of it when one fails. The broker is a fake."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,10 +57,13 @@ class FakeConsumer(Consumer):
     def __init__(self, committer: FakeCommitter) -> None:
         super().__init__({"group.id": "none"})
         self._committer = committer
+        self.failures: list[KafkaException] = []
 
     def committed(
         self, partitions: list[TopicPartition], timeout: float = -1
     ) -> list[TopicPartition]:
+        if self.failures:
+            raise self.failures.pop()
         return self._committer.offsets
 
 
@@ -68,10 +72,11 @@ class World:
 
     def __init__(self, session_s: float = 1_000.0) -> None:
         self.committer = FakeCommitter()
+        self.consumer = FakeConsumer(self.committer)
         self.settling = Settling(
             "command.acme",
             "sink.acme",
-            FakeConsumer(self.committer),
+            self.consumer,
             self.committer,
             loop=asyncio.get_running_loop(),
             session_s=session_s,
@@ -188,6 +193,33 @@ async def test_waiting_records_have_the_membership_confirmed_by_a_commit_of_the_
     world.commit()
     world.commit()
     assert world.committer.commits == [([], [(0, 0)])] * 2
+
+
+# ---- where earlier owners got to ---------------------------------------------------------------------------------
+async def test_a_commit_that_an_earlier_owner_left_open_is_waited_for() -> None:
+    world = World()
+    world.committer.offsets = [TopicPartition("command.acme", 0, 7)]
+    world.consumer.failures = [
+        KafkaException(KafkaError(KafkaError._TIMED_OUT)),
+        KafkaException(KafkaError(KafkaError.UNSTABLE_OFFSET_COMMIT)),
+    ]
+    found = world.settling.reached([TopicPartition("command.acme", 0)], threading.Event())
+    assert [place.offset for place in found] == [7]
+
+
+@pytest.mark.parametrize(
+    ("code", "stopping"),
+    [(KafkaError._TIMED_OUT, True), (KafkaError.GROUP_AUTHORIZATION_FAILED, False)],
+)
+async def test_whoever_stops_or_may_not_read_offsets_does_not_wait(
+    code: int, stopping: bool
+) -> None:
+    world, stop = World(), threading.Event()
+    if stopping:
+        stop.set()
+    world.consumer.failures = [KafkaException(KafkaError(code))]
+    with pytest.raises(KafkaException):
+        world.settling.reached([TopicPartition("command.acme", 0)], stop)
 
 
 # ---- the ledger --------------------------------------------------------------------------------------------------
