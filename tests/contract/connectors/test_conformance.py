@@ -70,4 +70,4 @@ def stages(ground: Ground) -> Iterator[Stages]:
 def test_the_connector_conforms(stages: Stages, value: Conformance, case: Case) -> None:
     stage = stages.of(value)
     stage.begin(case.side)
-    case.run(stage)
+    case.check(stage)

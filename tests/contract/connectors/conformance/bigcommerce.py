@@ -111,8 +111,15 @@ WRITES = (
         Target("PUT", f"{STORE}/v3/inventory/adjustments/absolute"),
         _stock,
         _stock_set,
+        line="catalogue",
     ),
-    Write("set_selling", Target("PUT", f"{STORE}/v3/catalog/products"), _selling, _selling_set),
+    Write(
+        "set_selling",
+        Target("PUT", f"{STORE}/v3/catalog/products"),
+        _selling,
+        _selling_set,
+        line="catalogue",
+    ),
 )
 
 

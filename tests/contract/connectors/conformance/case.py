@@ -1,4 +1,4 @@
-"""A case of the suite: what it says, which role it needs, and how it is run."""
+"""A case of the suite: what it says, which role it needs, and what is checked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Case:
 
     group: Group
     name: str
-    run: Callable[[Stage], None]
+    check: Callable[[Stage], None]
 
     @property
     def side(self) -> Side:

@@ -208,7 +208,8 @@ def shutdown_in_flight(stage: Stage) -> None:
 
 def killed_in_flight(stage: Stage) -> None:
     """Killed between effect and answer: what is safe to repeat has one effect, what is not is not repeated."""
-    commands = each_write(stage)
+    lines = {one.line or f"{one.operation} {one.target.path}": one for one in stage.value.writes}
+    commands = [stage.command(write) for write in lines.values()]
     for one in commands:
         stage.fault(one.write.target, "timeout_after_accept", delay_s=HELD_S)
     stage.give(*commands)

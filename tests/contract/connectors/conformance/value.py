@@ -38,13 +38,14 @@ class Write:
 
     `body(world, n)` makes whatever the command number `n` is about in the simulator, and returns the operation's
     field of the command. `times(world, n)`: how often its effect stands there; None where it has none (a read).
-    `target`: the request that has the effect.
+    `target`: the request that has the effect. `line`: writes of one line are sent one after another.
     """
 
     operation: str
     target: Target
     body: Callable[[World, int], msgspec.Struct]
     times: Callable[[World, int], int] | None
+    line: str = ""
 
 
 @dataclass(frozen=True, slots=True)
