@@ -87,3 +87,17 @@ def test_killed_at_every_step_a_command_ends_once_and_is_repeated_as_its_kind_al
     all_again(scene)
     assert wrong(scene.account(), careful=careful) == []
     role.stop()
+
+
+def test_at_least_once_a_sink_killed_between_receipts_and_offsets_repeats_neither(
+    scene: Scene,
+) -> None:
+    role = scene.sink(GRIDWIRE_DELIVERY="at_least_once")
+    victim = killed_at(scene, role, "before commit", "natural")
+    scene.arm(role, Plan(name=scene.world.name, url=scene.world.url))
+    role.start()
+    scene.settled()
+    all_again(scene)
+    role.stop()
+    assert wrong(scene.account()) == []
+    assert scene.seen().written()[victim] == 1
