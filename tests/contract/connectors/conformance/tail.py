@@ -18,6 +18,7 @@ from tests.waiting import until
 R = TypeVar("R", bound=Record)
 LOOK_S = 0.05
 READ_MAX = 10_000
+ASK_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,20 @@ class Tail:
     """Follows topics to their ends; `messages` is what came since `forget`."""
 
     def __init__(self, settings: KafkaSettings, names: Iterable[str]) -> None:
-        self._settings = settings
         counts = clients.partition_counts(settings)
         self._assigned = [TopicPartition(n, p, 0) for n in names for p in range(counts[n])]
         self._reader = clients.reader(settings)
         self._reader.assign(self._assigned)
+        self._ends = clients.reader(
+            settings, "read_uncommitted"
+        )  # what is not committed yet will be
         self._registry = Registry(settings.registry_url)
         self.codec = Codec(self._registry)
         self._seen: dict[str, list[Any]] = {}
 
     def close(self) -> None:
         self._reader.close()
+        self._ends.close()
         self._registry.close()
 
     def forget(self) -> None:
@@ -63,12 +67,9 @@ class Tail:
 
     def to_end(self) -> None:
         """Takes everything that is there now: then what has not been seen was not written."""
-        names = sorted({one.topic for one in self._assigned})
-        partitions = {n: [a.partition for a in self._assigned if a.topic == n] for n in names}
         ends = {
-            (n, p): end
-            for n in names
-            for p, end in clients.end_offsets(self._settings, n, partitions[n]).items()
+            (one.topic, one.partition): self._ends.get_watermark_offsets(one, ASK_S)[1]
+            for one in self._assigned
         }
 
         def reached() -> bool:
