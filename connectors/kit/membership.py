@@ -23,10 +23,14 @@ from gridwire.topics import CHECKPOINTS
 
 GROUP = "pollers"
 POLL_S = 0.2
-REVOKE_S_MAX = 30.0
+OWNER_S_MAX = 30.0  # for the owner to begin polling, or to end it
 JOIN_S = 10.0
 STUCK_S = 300.0
 log = logging.getLogger(__name__)
+
+
+class OwnerError(Exception):
+    """Nobody polls what the group was told that we poll: the process must leave the group."""
 
 
 class Owner(Protocol):
@@ -85,14 +89,20 @@ class Membership:
             )
             while not self._stopping.is_set():
                 self._turn()
-            self._consumer.close()
         except BaseException as raised:  # noqa: BLE001 - whatever it is, whoever waits must hear of it
             error = raised
+        try:
+            self._consumer.close()
+            self._callbacks.check()
+        except BaseException as raised:  # noqa: BLE001 - as above
+            error = error or raised
         self._problem = "stopped" if error is None else f"failed: {error}"
         with contextlib.suppress(RuntimeError):  # the loop is gone
             self._loop.call_soon_threadsafe(self._end, error)
 
     def _end(self, error: BaseException | None) -> None:
+        if self.ended.done():
+            return
         if error is None:
             self.ended.set_result(None)
         else:
@@ -118,18 +128,30 @@ class Membership:
         consumer.pause(partitions)
         topics = consumer.list_topics(CHECKPOINTS.name, timeout=JOIN_S).topics
         count = len(topics[CHECKPOINTS.name].partitions)
-        self._call(self._owner.gained({p.partition for p in partitions}, count))
+        gained = {p.partition for p in partitions}
+        if not self._call(self._owner.gained(gained, count)):
+            raise OwnerError(
+                f"polling did not begin within {OWNER_S_MAX:g} s: the event loop is held up. The process leaves the "
+                "group so that another polls; start it again, with more CPU where this happens again"
+            )
         self._problem = None
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         metrics.REBALANCES.labels(GROUP, "revoked").inc()
-        self._call(self._owner.gave_up({p.partition for p in partitions}))
+        gone = {p.partition for p in partitions}
+        if not self._call(self._owner.gave_up(gone)):
+            # A commit that Kafka does not answer, most likely. The new owner fences it, so nobody waits for it here.
+            log.warning("polling has not ended yet", extra={"group": GROUP, "count": len(gone)})
         consumer.unassign()
 
-    def _call(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _call(self, coroutine: Coroutine[Any, Any, None]) -> bool:
+        """Whether the owner did it within OWNER_S_MAX. Raises what the owner raises."""
         try:
             future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         except RuntimeError:  # the loop is gone, and every poller with it
             coroutine.close()
-            return
-        concurrent.futures.wait([future], REVOKE_S_MAX)
+            return True
+        if not concurrent.futures.wait([future], OWNER_S_MAX).done:
+            return False
+        future.result()
+        return True
