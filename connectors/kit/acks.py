@@ -63,6 +63,11 @@ class _Write:
         else:
             self.future.set_exception(UnavailableError(f"Kafka: {self.error.name()}"))
 
+    def fail(self, why: str) -> None:
+        """Nobody waits for reports any more."""
+        if not self.future.done():
+            self.future.set_exception(UnavailableError(why))
+
 
 class AckedProducer:
     """Writes and waits. `deadline_s`: how long a caller waits at most."""
@@ -90,13 +95,27 @@ class AckedProducer:
         ]
 
     async def stop(self) -> None:
-        """Waits for what is under way, within FLUSH_S_MAX."""
+        """Waits for what is under way, within FLUSH_S_MAX. Whoever still waits then is told that it failed."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        left = await asyncio.to_thread(self._producer.flush, FLUSH_S_MAX)
+        left = await self._flushed()
+        if self._polling is not None:
+            self._polling.cancel()
+            self._polling = None
+        for write in self._awaited:
+            write.fail("stopped before Kafka acknowledged")
+        self._awaited.clear()
         if left:
             log.warning("messages not acknowledged at the end", extra={"count": left})
+
+    async def _flushed(self) -> int:
+        """Waits for all reports, within FLUSH_S_MAX; how many are missing. In the loop: reports resolve its futures."""
+        deadline = self._loop.time() + FLUSH_S_MAX
+        while len(self._producer) and self._loop.time() < deadline:
+            self._producer.poll(0)
+            await asyncio.sleep(POLL_S)
+        return len(self._producer)
 
     def problem(self) -> str | None:
         """Why Kafka cannot be written to; None where it can."""
@@ -110,7 +129,11 @@ class AckedProducer:
             return
         deadline = self._loop.time() + self._deadline_s
         write = _Write(self._loop.create_future(), len(outputs), deadline)
-        self._produce(outputs, write)
+        try:
+            self._produce(outputs, write)
+        except BaseException:
+            write.future.cancel()  # nobody waits for the reports of those that were taken
+            raise
         self._awaited.append(write)
         if self._polling is None:
             self._polling = self._loop.call_later(POLL_S, self._poll)
@@ -138,8 +161,7 @@ class AckedProducer:
         awaited = self._awaited
         while awaited and (awaited[0].future.done() or awaited[0].deadline <= now):
             write = awaited.popleft()
-            if not write.future.done():
-                write.future.set_exception(UnavailableError("Kafka did not acknowledge in time"))
+            write.fail("Kafka did not acknowledge in time")
         self._polling = self._loop.call_later(POLL_S, self._poll) if awaited else None
 
     def _on_error(self, error: KafkaError) -> None:
