@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from connectors.kit.clock import Clock
-from connectors.kit.lane import CONFIRM_LOOK_S, Lane
+from connectors.kit.lane import CONFIRM_LOOK_S, Lane, faulted
 from connectors.kit.work import (
     Assigned,
     Entry,
@@ -29,7 +29,6 @@ from connectors.kit.work import (
 )
 
 LINGER_LOOK_S = 0.02
-FAULT_DELAY_S = 5.0  # after a fault of our own while a batch was carried out
 log = logging.getLogger(__name__)
 
 
@@ -168,6 +167,9 @@ class Home(Protocol):
     def concluded(self, lane: Lane, outcomes: Sequence[Outcome]) -> None:
         """Outcomes of the lane's first records, in order."""
 
+    def failed(self, error: BaseException) -> None:
+        """A batch ended by a fault: its lanes will not go on."""
+
 
 class Batches:
     """All queues of one engine's lanes."""
@@ -229,8 +231,9 @@ class Batches:
 
     def _ended(self, queue: Queue, task: "asyncio.Task[None]") -> None:
         queue.batches.pop(task, None)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("batch ended by a fault", exc_info=task.exception())
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._home.failed(error)
         if self._queues.get(queue.key) is queue:
             self._open(queue)
             self._forget_idle(queue)
@@ -274,20 +277,31 @@ class Batches:
         entries = batch.taken
         if entries is None and queue.next_up():
             entries = batch.take()
-        return dict.fromkeys(entries or (), Later(FAULT_DELAY_S))
+        return {entry: faulted(entry) for entry in entries or ()}
 
     def _conclude(self, batch: OpenBatch, outcomes: Outcomes | None) -> None:
         if outcomes is None:
             return
         for ticket in batch.tickets or ():
             if not ticket.gone:
-                found = [outcomes.get(one, Later(FAULT_DELAY_S)) for one in ticket.join.entries]
+                entries = ticket.join.entries
+                found = [outcomes.get(one) or faulted(one) for one in entries]
+                _done_again(entries, found)
                 self._home.concluded(ticket.lane, found)
 
     def _requeue(self, queue: Queue, batch: OpenBatch) -> None:
         """What is still ours goes first."""
         left = [ticket for ticket in batch.tickets or () if not ticket.gone]
         queue.keep([*left, *queue.waiting])
+
+
+def _done_again(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
+    """Behind a record of the lane that is sent again all are: in their order what they came to is void."""
+    again = False
+    for entry, outcome in zip(entries, outcomes, strict=True):
+        if again:
+            entry.end = None
+        again = again or (isinstance(outcome, Later) and entry.end is None)
 
 
 def _entries(tickets: Iterable[Ticket]) -> tuple[Entry, ...]:

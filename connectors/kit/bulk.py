@@ -14,6 +14,7 @@ from functools import partial
 import msgspec
 
 from connectors.kit.calls import Caller, Finished, Refused, Step, Turn
+from connectors.kit.clock import Clock
 from connectors.kit.connector import (
     Bulk,
     BulkSteps,
@@ -25,6 +26,7 @@ from connectors.kit.connector import (
     Response,
     Transient,
 )
+from connectors.kit.lane import faulted
 from connectors.kit.work import Batch, Entry, Join, Later, Limits, Outcome, Outcomes
 from gridwire import metrics
 
@@ -41,8 +43,9 @@ class BulkDelivery:
     `conclude(entry, result)` makes a command's outcome of its result. `failures_max`: with so many it is given up.
     """
 
-    def __init__(self, caller: Caller, conclude: Conclude, failures_max: int) -> None:
+    def __init__(self, caller: Caller, conclude: Conclude, failures_max: int, clock: Clock) -> None:
         self._caller = caller
+        self._clock = clock
         self._conclude = conclude
         self._failures_max = failures_max
         self._platform = caller.platform.name
@@ -86,7 +89,7 @@ class BulkDelivery:
 
     # ---- one batch -----------------------------------------------------------------------------------------------
     async def _carry_out(self, name: str, bulk: Bulk, batch: Batch) -> Outcomes:
-        result = await self._caller.run(_late(bulk, batch), batch)
+        result = await self._caller.run(_late(bulk, batch, self._clock), batch)
         entries = batch.taken if batch.taken is not None else batch.take()
         metrics.BULK_ITEMS.labels(self._platform, name).observe(len(entries))
         for entry in entries:
@@ -98,9 +101,17 @@ class BulkDelivery:
             if not isinstance(result, Refused):
                 self._caller.told(one)
         return {
-            entry: await self._conclude(entry, one)
+            entry: await self._outcome(entry, one)
             for entry, one in zip(entries, found, strict=True)
         }
+
+    async def _outcome(self, entry: Entry, result: ItemResult) -> Outcome:
+        """A fault while one command is concluded is its own: the others keep their outcomes."""
+        try:
+            return await self._conclude(entry, result)
+        except Exception:
+            log.exception("command not concluded", extra={"platform": self._platform})
+            return faulted(entry)
 
     def _halved(self, entries: Sequence[Entry]) -> Outcomes:
         """Refused as a whole, so some of it at least: each half is tried again. One alone goes by its operation's own
@@ -134,12 +145,15 @@ def _results(result: Finished[Answered] | Refused, count: int) -> list[ItemResul
     return [*result.value[:count], *missing * (count - len(result.value))]
 
 
-def _late(bulk: Bulk, batch: Batch) -> Generator[Step, Response, Answered]:
+def _late(bulk: Bulk, batch: Batch, clock: Clock) -> Generator[Step, Response, Answered]:
     """The operation's steps for what is there once the turn of the first request has come."""
     like = _first(bulk.steps(_items(batch.look())))
     if like is not None:
         yield Turn(like)
-    steps = bulk.steps(_items(batch.take()))
+    entries = batch.take()
+    for entry in entries:
+        entry.first_at = clock.monotonic_s() if entry.first_at is None else entry.first_at
+    steps = bulk.steps(_items(entries))
     try:
         step = next(steps)
         while True:

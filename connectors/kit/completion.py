@@ -43,7 +43,7 @@ from connectors.kit.work import (
 )
 from gridwire import metrics
 from gridwire.codec import CodecError, RegistryUnavailableError
-from gridwire.dead_letters import Why, count
+from gridwire.dead_letters import OUR_FAULT, Why, count
 from gridwire.headers import headers_of
 from gridwire.records import Notice
 from gridwire.replays import replay_in
@@ -105,6 +105,11 @@ class Completions:
         if rest_s > 0:
             return Later(min(rest_s, self._policy.delay_s_max), aside=True)
         return await self._fetch(entry, notice, waiting, permit)
+
+    def give_up(self, entry: Entry) -> Settled:
+        notice: Notice | None = entry.record
+        why = Why(OUR_FAULT, self._flow) if notice is None else self._why(notice, OUR_FAULT)
+        return self._dead(entry, why, "expired", notice)
 
     async def _read(self, entry: Entry) -> Notice:
         if entry.record is None:

@@ -8,11 +8,11 @@ command → operation's steps → delivered: receipt, and what was learnt
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connectors.kit.bulk import BulkDelivery
-from connectors.kit.calls import Caller, Refusal, Refused
+from connectors.kit.calls import Caller, Finished, Refusal, Refused
 from connectors.kit.clock import Clock
 from connectors.kit.connector import (
     Done,
@@ -23,8 +23,10 @@ from connectors.kit.connector import (
     Sink,
     Transient,
 )
+from connectors.kit.ends import EndOutcome
+from connectors.kit.lane import Timed
 from connectors.kit.messages import Messages
-from connectors.kit.outcomes import Outcome, Outcomes
+from connectors.kit.outcomes import REGISTRY_DELAY_S, Outcomes
 from connectors.kit.reject_limit import LIMITS, RejectLimit
 from connectors.kit.retry import RetryPolicy
 from connectors.kit.settings import UnsafeRepeats
@@ -44,7 +46,6 @@ from gridwire.codec import CodecError, RegistryUnavailableError
 from gridwire.dead_letters import OUTCOME_UNKNOWN
 from gridwire.limits import Limits
 
-REGISTRY_DELAY_S = 1.0
 MISCONFIGURED_DELAY_S = 1.0  # then the breaker decides
 INTENT_DELAY_S = 0.5
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ class Deliveries:
         self._clock = clock
         self._policy = terms.policy
         self._unsafe_repeats = terms.unsafe_repeats
-        self._bulk = BulkDelivery(caller, self._result, terms.policy.attempts_max)
+        self._bulk = BulkDelivery(caller, self._result, terms.policy.attempts_max, clock)
         self._platform = sink.platform.name
         self._unreadable = Unreadable(sink.commands.name)
         self._limit = RejectLimit(self._platform, terms.limits, clock)
@@ -90,14 +91,17 @@ class Deliveries:
     @property
     def problem(self) -> str | None:
         """Why nothing is delivered; None where all is well."""
-        return self._unreadable.problem or self._limit.problem
+        return self._unreadable.problem or self._outcomes.problem or self._limit.problem
 
     async def handle(
         self, entry: Entry, waiting: Sequence[Entry], permit: Permit
     ) -> Settled | Later | Join:
         """Carries out one command; or says how it goes along with others, those `waiting` behind it among them."""
+        if entry.end is not None:
+            return await self._outcomes.written(entry, entry.end)
         try:
             await self._read(entry)
+            await self._messages.prepare(self._sink.receipts)  # before anything is sent
         except CodecError as error:
             if self._unreadable.found(error):
                 return Later(UNREADABLE_DELAY_S)
@@ -106,12 +110,15 @@ class Deliveries:
             log.warning("command waits", extra={"platform": self._platform, "why": str(error)})
             return Later(REGISTRY_DELAY_S)
         self._unreadable.passed()
+        if self._outcomes.problem is not None:  # what is sent now could not be written down either
+            return Later(REGISTRY_DELAY_S)
         return self._outcomes.repeated(entry) or await self._unless_stopped(entry, waiting, permit)
+
+    def give_up(self, entry: Entry) -> Settled | Later:
+        return self._outcomes.given_up(entry)
 
     async def _read(self, entry: Entry) -> None:
         """Raises CodecError, RegistryUnavailableError."""
-        if entry.first_at is None:
-            entry.first_at = self._clock.monotonic_s()
         if entry.record is None:
             entry.record = await self._messages.read(self._sink.commands, entry.message.value())
 
@@ -143,15 +150,11 @@ class Deliveries:
             return await self._outcomes.finished(entry, "rejected", reason)
         try:
             together = self._bulk.join(await self._along(entry, operation, waiting), operation)
-            return together or await self._operate(entry, operation, body, permit)
-        except IntentError:
-            return Later(INTENT_DELAY_S)
-        except WithdrawnError:
-            raise
+            unsafe = operation.safety_of(body) == "unsafe"
         except Exception as error:
             log.exception("operation failed", extra={"platform": self._platform})
-            verdict = Transient(f"fault in operation: {type(error).__name__}")
-            return await self._conclude(entry, verdict, unsafe=False)
+            return await self._conclude(entry, _fault(error), unsafe=False)
+        return together or await self._operate(entry, operation, body, permit, unsafe=unsafe)
 
     async def _along(
         self, entry: Entry, operation: Operation, waiting: Sequence[Entry]
@@ -167,7 +170,7 @@ class Deliveries:
             except (CodecError, RegistryUnavailableError):
                 break  # its own turn will tell
             known = any(other.record.event_id == one.record.event_id for one in found)
-            if known or self._outcomes.repeated(other):
+            if known or other.end is not None or self._outcomes.repeated(other):
                 break
             if not self._bulk.alike(entry, other, operation):
                 break
@@ -175,23 +178,42 @@ class Deliveries:
         return found
 
     async def _operate(
-        self, entry: Entry, operation: Operation, body: Any, permit: Permit
+        self, entry: Entry, operation: Operation, body: Any, permit: Permit, *, unsafe: bool
     ) -> Settled | Later:
-        unsafe = operation.safety_of(body) == "unsafe"
         if unsafe:
             if entry.intended and self._unsafe_repeats == "at_most_once":
                 return await self._outcomes.finished(
                     entry, "unknown", f"{OUTCOME_UNKNOWN}: restarted meanwhile"
                 )
-            await self.feed.intend(entry)
-        result = await self._caller.run(operation.steps(entry.record, body), permit)
+            try:
+                await self.feed.intend(entry)
+            except IntentError:
+                return Later(INTENT_DELAY_S)
+        result = await self._run(entry, operation, body, Timed(permit, entry, self._clock))
         entry.requests += result.requests
         if isinstance(result, Refused):
             outcome = await self._conclude(entry, result.verdict, unsafe=unsafe)
-            if unsafe and isinstance(outcome, Later):  # it had no effect, or may be repeated
+            if unsafe and entry.end is None:  # it had no effect, or may be repeated
                 self.feed.retract(entry)
             return outcome
         return await self._outcomes.delivered(entry, result.value)
+
+    async def _run(
+        self, entry: Entry, operation: Operation, body: Any, permit: Permit
+    ) -> Finished[Done] | Refused:
+        """The operation's steps. A fault in them may come after a request had its effect."""
+        try:
+            steps = operation.steps(entry.record, body)
+        except Exception as error:
+            log.exception("operation failed", extra={"platform": self._platform})
+            return Refused(_fault(error), 0)
+        try:
+            return await self._caller.run(steps, permit)
+        except WithdrawnError:
+            raise
+        except Exception as error:
+            log.exception("operation failed", extra={"platform": self._platform})
+            return Refused(replace(_fault(error), outcome_unknown=True), 0)
 
     async def _result(self, entry: Entry, result: ItemResult) -> Settled | Later:
         """The outcome of a command that was part of a batch."""
@@ -220,10 +242,15 @@ class Deliveries:
         well = self._caller.breaker.closed
         if well and not verdict.throttled:
             entry.failures += 1
-        age_s = self._clock.monotonic_s() - (entry.first_at or 0.0)
+        now = self._clock.monotonic_s()
+        age_s = 0.0 if entry.first_at is None else now - entry.first_at
         if well and self._policy.exhausted(entry.failures, age_s):
-            outcome: Outcome = "rejected" if verdict.early else "expired"
+            outcome: EndOutcome = "rejected" if verdict.early else "expired"
             return await self._outcomes.finished(entry, outcome, f"given up: {verdict.reason}")
         cause = "throttled" if verdict.throttled else "early" if verdict.early else "transient"
         metrics.RETRIES.labels(self._platform, cause).inc()
         return Later(self._policy.delay_s(entry.failures, verdict, self._clock.chance))
+
+
+def _fault(error: Exception) -> Transient:
+    return Transient(f"fault in operation: {type(error).__name__}")

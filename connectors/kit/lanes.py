@@ -14,7 +14,7 @@ from collections.abc import Hashable, Sequence
 
 from connectors.kit.batches import Batches
 from connectors.kit.clock import SYSTEM, Clock
-from connectors.kit.lane import Lane, LanePermit
+from connectors.kit.lane import FAULTS_MAX, Lane, LanePermit, faulted
 from connectors.kit.work import (
     Assigned,
     Entry,
@@ -23,18 +23,29 @@ from connectors.kit.work import (
     Join,
     Later,
     Outcome,
+    Settled,
     WithdrawnError,
 )
 
-FAULT_DELAY_S = 5.0  # after a fault of our own in a handler
 CANCEL_S = 5.0
 log = logging.getLogger(__name__)
 
 
+class LanesBrokenError(Exception):
+    """A worker or a batch ended by a fault: what it left is carried out again after a new start."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(f"lanes ended by a fault: {type(error).__name__}")
+
+
 class Lanes:
-    """Carries out records with `concurrency` workers. `feed` must be set before records arrive."""
+    """Carries out records with `concurrency` workers. `feed` must be set before records arrive.
+
+    `broken`: resolves with the fault by which a worker or a batch ended. Then all must be started anew.
+    """
 
     feed: Feed
+    broken: "asyncio.Future[BaseException]"
 
     def __init__(self, handler: Handler, concurrency: int, clock: Clock = SYSTEM) -> None:
         self._handler = handler
@@ -49,10 +60,13 @@ class Lanes:
         self._stopping = False
 
     def start(self) -> None:
+        self.broken = asyncio.get_running_loop().create_future()
         self._workers = [
             asyncio.create_task(self._work(), name=f"lane-worker-{number}")
             for number in range(self._concurrency)
         ]
+        for worker in self._workers:
+            worker.add_done_callback(self._worker_ended)
 
     async def stop(self) -> None:
         """Ends the workers. Call it once the feed has ended: then nothing is in flight."""
@@ -96,6 +110,7 @@ class Lanes:
     def _forget(self, key: Hashable, lane: Lane) -> None:
         if lane.timer is not None:
             lane.timer.cancel()
+        lane.forgotten = True
         lane.entries.clear()
         del self._lanes[key]
 
@@ -167,21 +182,36 @@ class Lanes:
         task.uncancel()
         return True
 
+    def _worker_ended(self, worker: "asyncio.Task[None]") -> None:
+        if not self._stopping:
+            cancelled = worker.cancelled()
+            self.failed((None if cancelled else worker.exception()) or asyncio.CancelledError())
+
     async def _carry_out(self, lane: Lane) -> None:
         entry = lane.entries[0]
-        permit = LanePermit(lane.assigned, self.feed, self._clock)
         try:
-            outcome = await self._handler.handle(entry, lane.entries, permit)
+            outcome = await self._outcome(lane, entry)
         except WithdrawnError:
-            self.feed.retract(entry)
+            if entry.end is None:
+                self.feed.retract(entry)
             return
-        except Exception:
-            log.exception("handler failed", extra={"topic": lane.assigned.topic})
-            outcome = Later(FAULT_DELAY_S)
         if not isinstance(outcome, Join):
             self.concluded(lane, (outcome,))
         elif not lane.assigned.draining:
             self._batches.join(lane, outcome)
+
+    async def _outcome(self, lane: Lane, entry: Entry) -> Settled | Later | Join:
+        """A fault of giving up is nobody's to catch: it ends the worker, and with it the engine."""
+        if entry.faults >= FAULTS_MAX:
+            return self._handler.give_up(entry)
+        permit = LanePermit(lane.assigned, self.feed, self._clock)
+        try:
+            return await self._handler.handle(entry, lane.entries, permit)
+        except WithdrawnError:
+            raise
+        except Exception:
+            log.exception("handler failed", extra={"topic": lane.assigned.topic})
+            return faulted(entry)
 
     # ---- what workers and batches tell ---------------------------------------------------------------------------
     def begun(self, lanes: Sequence[Lane]) -> None:
@@ -198,8 +228,17 @@ class Lanes:
                 del self._in_flight[lane.assigned]
         self._idle.set()
 
+    def failed(self, error: BaseException) -> None:
+        """A worker or a batch ended by a fault: whoever waits for `broken` hears of the first one."""
+        log.error("lanes ended by a fault", exc_info=error)
+        if not self.broken.done():
+            self.broken.set_result(error)
+
     def concluded(self, lane: Lane, outcomes: Sequence[Outcome]) -> None:
         """Outcomes of the lane's first records. One that must wait holds up those behind it: they are done again."""
+        if lane.forgotten:
+            log.warning("outcome came too late", extra={"topic": lane.assigned.topic})
+            return
         for outcome in outcomes:
             if isinstance(outcome, Later):
                 if outcome.aside:

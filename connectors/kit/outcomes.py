@@ -3,19 +3,20 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
 
 from connectors.kit.clock import Clock
 from connectors.kit.connector import Done, Sink
 from connectors.kit.effects import id_of
+from connectors.kit.ends import HAD_EFFECT, End, EndOutcome, Unwritten
 from connectors.kit.letters import letters_of
 from connectors.kit.messages import Messages
 from connectors.kit.reject_limit import RejectLimit
 from connectors.kit.work import Entry, Later, Output, Settled
 from gridwire import metrics, tracing
 from gridwire.codec import CodecError, RegistryUnavailableError
-from gridwire.dead_letters import LEARNT_UNFIT, Why, count
+from gridwire.dead_letters import LEARNT_UNFIT, OUR_FAULT, RECEIPT_UNFIT, Why, count
 from gridwire.headers import headers_of
 from gridwire.ids import derived
 from gridwire.records import Receipt
@@ -23,13 +24,8 @@ from gridwire.replays import replay_in
 from gridwire.topics import DEAD_LETTER_SINKS
 
 REGISTRY_DELAY_S = 1.0
-REGISTRY_TRIES_MAX = 300
 FLOW_UNKNOWN = "unknown"
-Outcome = Literal["unknown", "delivered", "rejected", "expired"]
-REFUSED: frozenset[Outcome] = frozenset({"rejected", "expired"})
-HAD_EFFECT: frozenset[Outcome] = frozenset(
-    {"delivered", "unknown"}
-)  # unknown: perhaps, and not again
+REFUSED: frozenset[EndOutcome] = frozenset({"rejected", "expired"})
 log = logging.getLogger(__name__)
 
 
@@ -43,24 +39,20 @@ class Outcomes:
         self._limit = limit
         self._platform = sink.platform.name
         self._source = f"{self._platform}/sink"
+        self._unwritten = Unwritten(clock.monotonic_s)
         self._latency = metrics.DELIVERY_LATENCY.labels(self._platform)
 
-    async def delivered(self, entry: Entry, done: Done) -> Settled:
+    @property
+    def problem(self) -> str | None:
+        """Why outcomes cannot be written; None where none waits."""
+        return self._unwritten.problem
+
+    async def delivered(self, entry: Entry, done: Done) -> Settled | Later:
         """The platform has it: a receipt, and what was learnt."""
-        command = entry.record
-        self._limit.delivered(self.known(command.operation), entry)
-        outputs = []
-        for number, (topic, record) in enumerate(done.records):
-            learnt = self._messages.stamped(
-                record, source=self._source, seed=command.event_id, number=number, cause=command
-            )
-            try:
-                outputs.append(await self._written(topic, learnt))
-            except CodecError as error:  # the delivery itself stands
-                why = self._why(entry, LEARNT_UNFIT, error)
-                outputs.extend(letters_of(DEAD_LETTER_SINKS, why, entry.message))
-        outputs.append(await self._receipt(entry, "delivered", None, done.object_id))
-        return self._settled(entry, "delivered", outputs, None)
+        entry.end = End("delivered")  # first of all: what the operation returned may be at fault
+        entry.end = End("delivered", None, done.object_id, done.records)
+        self._limit.delivered(self.known(entry.record.operation), entry)
+        return await self.written(entry, entry.end)
 
     def repeated(self, entry: Entry) -> Settled | None:
         """A command that had its effect before ends here: no second effect, no second receipt. None: it did not."""
@@ -84,18 +76,14 @@ class Outcomes:
             return (id_of(event_id),)
         return id_of(event_id), id_of(event_id, again.letter)
 
-    async def finished(self, entry: Entry, outcome: Outcome, reason: str) -> Settled | Later:
+    async def finished(self, entry: Entry, outcome: EndOutcome, reason: str) -> Settled | Later:
         """Not delivered: a receipt says so, and the command becomes a dead letter. Later: too many do."""
         if outcome in REFUSED:
             held_s = self._limit.refused(self.known(entry.record.operation), entry)
             if held_s is not None:
                 metrics.RETRIES.labels(self._platform, "held").inc()
                 return Later(held_s)
-        why = self._why(entry, reason)
-        outputs = [
-            await self._receipt(entry, outcome, reason, None),
-            *letters_of(DEAD_LETTER_SINKS, why, entry.message),
-        ]
+        end = entry.end = End(outcome, reason)
         log.warning(
             "command not delivered",
             extra={
@@ -106,7 +94,79 @@ class Outcomes:
                 "reason": reason,
             },
         )
-        return self._settled(entry, outcome, outputs, why)
+        return await self.written(entry, end)
+
+    async def written(self, entry: Entry, end: End) -> Settled | Later:
+        """What a command came to, as messages. Later: the schema registry is away; then only this is done again."""
+        why = None if end.outcome == "delivered" else self._why(entry, end.reason or end.outcome)
+        try:
+            await self._messages.prepare(*[to for to, _ in end.records], self._sink.receipts)
+            outputs = [*await self._learnt(entry, end), *await self._receipts(entry, end)]
+        except RegistryUnavailableError as error:
+            self._unwritten.waits(entry)
+            log.warning("outcome waits", extra={"platform": self._platform, "why": str(error)})
+            return Later(REGISTRY_DELAY_S)
+        self._unwritten.written(entry)
+        if why is not None:
+            outputs += letters_of(DEAD_LETTER_SINKS, why, entry.message)
+        return self._settled(entry, end.outcome, outputs, why)
+
+    async def _learnt(self, entry: Entry, end: End) -> list[Output]:
+        outputs = []
+        for number, (topic, record) in enumerate(end.records):
+            learnt = self._messages.stamped(
+                record,
+                source=self._source,
+                seed=entry.record.event_id,
+                number=number,
+                cause=entry.record,
+            )
+            try:
+                outputs.append(await self._messages.write(topic, learnt))
+            except CodecError as error:  # the delivery itself stands
+                why = self._why(entry, LEARNT_UNFIT, error)
+                outputs.extend(letters_of(DEAD_LETTER_SINKS, why, entry.message))
+        return outputs
+
+    async def _receipts(self, entry: Entry, end: End) -> list[Output]:
+        """The receipt. One that does not fit its topic goes without what the connector put into it."""
+        try:
+            return [await self._receipt(entry, end)]
+        except CodecError as error:
+            why = self._why(entry, RECEIPT_UNFIT, error)
+            log.warning("receipt unfit", extra={"platform": self._platform, "reason": error.reason})
+        plain = replace(end, reason=f"{RECEIPT_UNFIT}: look at what the operation returns")
+        outputs = [await self._receipt(entry, replace(plain, object_id=None))]
+        if end.outcome == "delivered":  # others have a dead letter anyway
+            outputs += letters_of(DEAD_LETTER_SINKS, why, entry.message)
+        return outputs
+
+    def given_up(self, entry: Entry) -> Settled | Later:
+        """Faults of our own keep a command from its end: a dead letter with the original bytes, and no receipt.
+
+        Later: too many are refused or given up; it is tried again like all others.
+        """
+        end, command = entry.end, entry.record
+        if end is None:
+            operation = metrics.OTHER if command is None else self.known(command.operation)
+            held_s = self._limit.refused(operation, entry)
+            if held_s is not None:
+                entry.faults = 0
+                return Later(held_s)
+        self._unwritten.written(entry)
+        had_effect = end is not None and end.had_effect
+        reason = RECEIPT_UNFIT if had_effect else OUR_FAULT
+        why = Why(reason, FLOW_UNKNOWN) if command is None else self._why(entry, reason)
+        log.error(
+            "command given up",
+            extra={"platform": self._platform, "offset": entry.offset, "reason": reason},
+        )
+        return Settled(
+            (entry,),
+            tuple(letters_of(DEAD_LETTER_SINKS, why, entry.message)),
+            partial(count, DEAD_LETTER_SINKS, why),
+            self._ids(entry) if had_effect else (),
+        )
 
     def dead(self, entry: Entry, error: CodecError) -> Settled:
         """No command can be read out of it, so no receipt either: a dead letter with the original bytes."""
@@ -123,9 +183,7 @@ class Outcomes:
             partial(count, DEAD_LETTER_SINKS, why),
         )
 
-    async def _receipt(
-        self, entry: Entry, outcome: Outcome, reason: str | None, object_id: str | None
-    ) -> Output:
+    async def _receipt(self, entry: Entry, end: End) -> Output:
         command = entry.record
         now_ms = self._clock.epoch_ms()
         again = replay_in(headers_of(entry.message))  # then this is its second receipt
@@ -142,26 +200,16 @@ class Outcomes:
             platform=self._platform,
             operation=command.operation,
             lane=command.lane,
-            outcome=outcome,
-            object_id=object_id,
-            reason=reason,
+            outcome=end.outcome,
+            object_id=end.object_id,
+            reason=end.reason,
             attempts=entry.requests,
             latency_ms=max(0, now_ms - command.produced_at),
         )
-        return await self._written(self._sink.receipts, receipt)
-
-    async def _written(self, topic: Any, record: Any) -> Output:
-        """The operation has happened: a registry that is away now must not make it happen again."""
-        for _ in range(REGISTRY_TRIES_MAX - 1):
-            try:
-                return await self._messages.write(topic, record)
-            except RegistryUnavailableError as error:
-                log.warning("receipt waits", extra={"platform": self._platform, "why": str(error)})
-                await self._clock.sleep(REGISTRY_DELAY_S)
-        return await self._messages.write(topic, record)
+        return await self._messages.write(self._sink.receipts, receipt)
 
     def _settled(
-        self, entry: Entry, outcome: Outcome, outputs: list[Output], why: Why | None
+        self, entry: Entry, outcome: EndOutcome, outputs: list[Output], why: Why | None
     ) -> Settled:
         command = entry.record
         latency_s = max(0, self._clock.epoch_ms() - command.produced_at) / 1_000
@@ -176,7 +224,7 @@ class Outcomes:
         spans: tracing.Spans,
         note: Callable[[], None],
         entry: Entry,
-        outcome: Outcome,
+        outcome: EndOutcome,
         why: Why | None,
     ) -> None:
         """The operation, from its first attempt to the commit of its outcome."""
@@ -199,7 +247,9 @@ class Outcomes:
             failed=None if why is None else why.reason,
         )
 
-    def _count(self, operation: str, outcome: Outcome, latency_s: float, why: Why | None) -> None:
+    def _count(
+        self, operation: str, outcome: EndOutcome, latency_s: float, why: Why | None
+    ) -> None:
         metrics.COMMANDS.labels(self._platform, self.known(operation), outcome).inc()
         self._latency.observe(latency_s)
         metrics.RECORDS_PRODUCED.labels(self._sink.receipts.name).inc()

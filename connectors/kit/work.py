@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from confluent_kafka import Message
 
 from connectors.kit.effects import Effects
+from connectors.kit.ends import End
 from connectors.kit.progress import Progress
 from gridwire.dead_letters import Headers
 
@@ -50,8 +51,10 @@ class Assigned:
 class Entry:
     """A record on its way. `intended`: an earlier owner was about to send it, and its outcome is not known.
 
-    `requests` made for it; `failures` that count against it; `first_at`: monotonic seconds of the first attempt;
-    `together_max`: how many may share a batch with it, after the platform refused larger ones as a whole.
+    `requests` made for it; `failures` that count against it; `first_at`: monotonic seconds at which the turn of its
+    first request came; `together_max`: how many may share a batch with it, after the platform refused larger ones as a
+    whole. `faults` of our own while it was handled. `end`: what it came to, while that is not written: it is never sent
+    again.
     """
 
     assigned: Assigned
@@ -64,6 +67,8 @@ class Entry:
     failures: int = 0
     first_at: float | None = None
     together_max: int | None = None
+    faults: int = 0
+    end: End | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,8 @@ def nothing() -> None:
 class Settled:
     """Entries are finished: `outputs` are written and their offsets committed together.
 
-    `committed` is called in the Kafka thread once that has happened: for metrics, nothing else. `effects`: ids of the
-    entries that had their effect (`effects.id_of`), for the ledger of their partition.
+    `committed` is called in the Kafka thread once that has happened: for metrics and spans, nothing else.
+    `effects`: ids of the entries that had their effect (`effects.id_of`), for the ledger of their partition.
     """
 
     entries: tuple[Entry, ...]
@@ -173,11 +178,16 @@ class Join:
 
 
 class Handler(Protocol):
-    """Carries out records. `waiting`: the lane's records behind `entry`, which may be settled with it."""
+    """Carries out records. `waiting`: the lane's records: `entry` itself, then those behind it, which may be settled
+    with it.
+    """
 
     async def handle(
         self, entry: Entry, waiting: Sequence[Entry], permit: Permit
     ) -> Settled | Later | Join: ...
+
+    def give_up(self, entry: Entry) -> Settled | Later:
+        """Settles a record that faults of our own keep from its end: asks nobody, sends nothing."""
 
 
 class Feed(Protocol):
