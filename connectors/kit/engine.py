@@ -12,7 +12,7 @@ from connectors.kit.clock import SYSTEM, Clock
 from connectors.kit.commits import Committer, PlainCommitter, TransactionalCommitter
 from connectors.kit.effects import Memory
 from connectors.kit.feed import KafkaFeed
-from connectors.kit.lanes import Lanes
+from connectors.kit.lanes import Lanes, LanesBrokenError
 from connectors.kit.ledger import LedgerReader
 from connectors.kit.progress import INTENTS_MAX
 from connectors.kit.work import Feed, Handler
@@ -99,12 +99,15 @@ class Engine:
         self.lanes.feed = handler.feed = self.feed
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`: then finishes what is in flight and leaves. Raises what ended the Kafka thread."""
+        """Until `stop`: then finishes what is in flight and leaves.
+
+        Raises what ended the Kafka thread; LanesBrokenError where a worker or a batch ended by a fault.
+        """
         self.lanes.start()
         self.feed.start()
         stopped = asyncio.ensure_future(stop.wait())
         try:
-            waited: list[asyncio.Future[Any]] = [stopped, self.feed.ended]
+            waited: list[asyncio.Future[Any]] = [stopped, self.feed.ended, self.lanes.broken]
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopped.cancel()
@@ -112,6 +115,9 @@ class Engine:
             await self.lanes.stop()
             log.info("engine ended", extra={"group": self.name})
         await self.feed.ended
+        if self.lanes.broken.done():
+            error = self.lanes.broken.result()
+            raise LanesBrokenError(error) from error
 
     def ready(self) -> str | None:
         return self.feed.ready()
