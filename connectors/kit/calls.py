@@ -40,8 +40,8 @@ T = TypeVar("T")
 BUDGETS_MAX = 64  # of one platform; whatever else it names shares one
 REQUESTS_MAX = 1_000  # of one generator: a paging loop that never ends is a fault
 PAUSES_MAX = 1_000  # of one generator, likewise
-PAUSE_S_MAX = 60.0
 CONFIRM_S = 0.05  # until a permit that is not given is asked for again
+ROOM_S_MAX = 1.0  # in one go for room; in between the permit is looked at
 LOOK_S = 0.05  # while waiting for a pace: an answer may have changed it
 WAIT_S_MAX = 1.0  # longer waits look again in between: a breaker may close, an assignment may go
 log = logging.getLogger(__name__)
@@ -201,7 +201,7 @@ class Caller:
 
     async def _pause(self, seconds: float, permit: Permit | None) -> None:
         """Waits; ends early with WithdrawnError where what we wait for is another's."""
-        until = self._clock.monotonic_s() + min(seconds, PAUSE_S_MAX)
+        until = self._clock.monotonic_s() + seconds
         while (left_s := until - self._clock.monotonic_s()) > 0:
             await self._clock.sleep(min(left_s, WAIT_S_MAX))
             if permit is not None:
@@ -263,7 +263,8 @@ class Caller:
         wait_s = rate.wait_s(self._clock.monotonic_s())
         if wait_s > 0:
             return wait_s
-        await self._room.acquire()
+        if not await self._has_room():
+            return LOOK_S
         wait_s = CONFIRM_S
         try:
             if permit is None or permit.given():
@@ -275,6 +276,16 @@ class Caller:
         if wait_s <= 0 and permit is not None:
             permit.used()
         return wait_s
+
+    async def _has_room(self) -> bool:
+        """Takes room for a call. False: there was none for ROOM_S_MAX, so look whether the call is still ours."""
+        if not self._room.locked():
+            return await self._room.acquire()  # at once
+        try:
+            async with asyncio.timeout(ROOM_S_MAX):
+                return await self._room.acquire()
+        except TimeoutError:
+            return False
 
     async def _outcome(
         self, request: Request, rate: RateLimiter, slot: int, sent_at: float

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+PAUSE_S_MAX = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -42,12 +44,19 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A step that sends nothing: the kit waits so many seconds (PAUSE_S_MAX of `kit.calls` at most) and goes on.
+    """A step that sends nothing: the kit waits so many seconds, 0 to PAUSE_S_MAX, and goes on.
 
     For what a platform does in its own time: submit, pause, ask whether it has finished. What comes back is `PAUSED`.
+    Raises ValueError where it is to be longer: pause more than once, and look in between.
     """
 
     seconds: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.seconds <= PAUSE_S_MAX:  # nor NaN
+            raise ValueError(
+                f"a pause of {self.seconds:g} s: 0 to {PAUSE_S_MAX:g}; for longer ones yield several"
+            )
 
 
 @dataclass(frozen=True, slots=True)
