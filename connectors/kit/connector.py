@@ -22,6 +22,14 @@ from gridwire.topics import Topic
 
 T = TypeVar("T")
 BULK_ITEMS_MAX = 2_000  # as many as a feed's buffer holds
+ADVICE_S_MAX = 3_600.0  # longer advice is taken as this: a clock of theirs may be wrong
+
+
+def advised_s(after_s: float | None) -> float | None:
+    """A platform's advice, seconds, within 0 to ADVICE_S_MAX. None: there is none, or it is no number."""
+    if after_s is None or math.isnan(after_s):
+        return None
+    return min(max(0.0, after_s), ADVICE_S_MAX)
 
 
 # ---- verdicts ----------------------------------------------------------------------------------------------------
@@ -34,7 +42,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Transient:
-    """Try the same record again; `after_s` is the platform's own advice.
+    """Try the same record again; `after_s` is the platform's own advice, kept within the bounds of `advised_s`.
 
     `throttled`: the platform said "slower", not "broken". `early`: the platform is well, only this record must wait
     for another (its thread is not open yet): a bounded number of attempts, then rejected; never opens a breaker.
@@ -46,6 +54,9 @@ class Transient:
     throttled: bool = False
     early: bool = False
     outcome_unknown: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "after_s", advised_s(self.after_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,12 +246,29 @@ class Platform:
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """Carries out the commands of one platform."""
+    """Carries out the commands of one platform.
+
+    Raises ValueError where bulk operations of one `line` disagree about its `parallel_max`.
+    """
 
     platform: Platform
     commands: Topic[Any]
     receipts: Topic[Any]
     operations: Mapping[str, Operation]
+
+    def __post_init__(self) -> None:
+        lines: dict[str, tuple[str, int]] = {}
+        for operation in self.operations.values():
+            bulk = operation.bulk
+            if bulk is None:
+                continue
+            line = bulk.line or operation.name
+            first, parallel_max = lines.setdefault(line, (operation.name, bulk.parallel_max))
+            if bulk.parallel_max != parallel_max:
+                raise ValueError(
+                    f"{first} and {operation.name} share the line {line!r} but not their parallel_max "
+                    f"({parallel_max} and {bulk.parallel_max}): it is one number for all of a line"
+                )
 
 
 # ---- source ------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ A 429 pauses everybody as advised and halves the pace, which then recovers.
 import math
 from dataclasses import dataclass
 
-from connectors.kit.connector import RateAdvice
+from connectors.kit.connector import RateAdvice, advised_s
 
 BURST_S = 0.1  # calls may bunch by this much of the pace
 RESERVE = 0.02  # of the platform's limit is never used: clocks differ, other clients share it
@@ -237,7 +237,8 @@ class RateLimiter:
 
     def throttled(self, sent_at: float, after_s: float | None, now: float) -> None:
         """A 429. Calls that were sent before the last one had slowed us down do not slow us again."""
-        pause = THROTTLED_PAUSE_S if after_s is None else after_s
+        advice_s = advised_s(after_s)
+        pause = THROTTLED_PAUSE_S if advice_s is None else advice_s
         self._blocked_until = max(self._blocked_until, now + pause)
         if sent_at < self._penalty_at:
             return

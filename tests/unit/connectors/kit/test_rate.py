@@ -9,8 +9,8 @@ from typing import Literal, get_args
 
 import pytest
 
-from connectors.kit.connector import RateAdvice
-from connectors.kit.rate import PENALTY_MIN, RateLimiter
+from connectors.kit.connector import ADVICE_S_MAX, RateAdvice
+from connectors.kit.rate import PENALTY_MIN, THROTTLED_PAUSE_S, RateLimiter
 
 SHARE_MIN = 0.95  # of what the platform allows
 THROTTLED_MAX = 0.001
@@ -265,3 +265,21 @@ def test_a_used_up_budget_waits_for_the_next_window() -> None:
 def test_a_pace_of_nothing_is_refused_at_start() -> None:
     with pytest.raises(ValueError, match="requests_per_s"):
         RateLimiter(0)
+
+
+@pytest.mark.parametrize(
+    ("told_s", "paused_s"),
+    [
+        (1e7, ADVICE_S_MAX),
+        (math.inf, ADVICE_S_MAX),
+        (-5.0, 0.0),
+        (math.nan, THROTTLED_PAUSE_S),
+        (None, THROTTLED_PAUSE_S),
+    ],
+)
+def test_a_429_pauses_everybody_within_the_bounds_of_advice(
+    told_s: float | None, paused_s: float
+) -> None:
+    limiter = RateLimiter(10.0)
+    limiter.throttled(sent_at=0.0, after_s=told_s, now=1.0)
+    assert limiter.blocked_s(1.0) == paused_s
