@@ -7,8 +7,8 @@ command → operation's steps → delivered: receipt, and what was learnt
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.kit.bulk import BulkDelivery
@@ -16,10 +16,15 @@ from connectors.kit.calls import Caller, Finished, Refusal, Refused
 from connectors.kit.clock import Clock
 from connectors.kit.connector import (
     Done,
+    Download,
     ItemResult,
     Misconfigured,
     Operation,
+    OperationError,
+    Pause,
     Rejected,
+    Request,
+    Response,
     Sink,
     Transient,
 )
@@ -48,6 +53,7 @@ from gridwire.limits import Limits
 
 MISCONFIGURED_DELAY_S = 1.0  # then the breaker decides
 INTENT_DELAY_S = 0.5
+AnySteps = Generator[Request | Pause | Download, Response, Done]
 log = logging.getLogger(__name__)
 
 
@@ -189,7 +195,8 @@ class Deliveries:
                 await self.feed.intend(entry)
             except IntentError:
                 return Later(INTENT_DELAY_S)
-        result = await self._run(entry, operation, body, Timed(permit, entry, self._clock))
+        timed = Timed(permit, entry, self._clock)
+        result = await self._run(entry, operation, body, timed, unsafe=unsafe)
         entry.requests += result.requests
         if isinstance(result, Refused):
             outcome = await self._conclude(entry, result.verdict, unsafe=unsafe)
@@ -199,21 +206,17 @@ class Deliveries:
         return await self._outcomes.delivered(entry, result.value)
 
     async def _run(
-        self, entry: Entry, operation: Operation, body: Any, permit: Permit
+        self, entry: Entry, operation: Operation, body: Any, permit: Permit, *, unsafe: bool
     ) -> Finished[Done] | Refused:
-        """The operation's steps. A fault in them may come after a request had its effect."""
+        """The operation's steps, and nothing else: a fault in them is theirs."""
         try:
             steps = operation.steps(entry.record, body)
-        except Exception as error:
-            log.exception("operation failed", extra={"platform": self._platform})
-            return Refused(_fault(error), 0)
-        try:
-            return await self._caller.run(steps, permit)
+            return await self._caller.run(_guarded(steps) if unsafe else steps, permit)
         except WithdrawnError:
             raise
         except Exception as error:
             log.exception("operation failed", extra={"platform": self._platform})
-            return Refused(replace(_fault(error), outcome_unknown=True), 0)
+            return Refused(_fault(error), 0)
 
     async def _result(self, entry: Entry, result: ItemResult) -> Settled | Later:
         """The outcome of a command that was part of a batch."""
@@ -254,3 +257,29 @@ class Deliveries:
 
 def _fault(error: Exception) -> Transient:
     return Transient(f"fault in operation: {type(error).__name__}")
+
+
+def _guarded(steps: AnySteps) -> AnySteps:
+    """Steps of an unsafe operation: a fault in them after a request that may have had its effect leaves that unknown.
+
+    Raises OperationError.
+    """
+    sent = False
+    try:
+        step = next(steps)
+        while True:
+            sent = sent or (isinstance(step, Request) and not step.idempotent)
+            step = steps.send((yield step))
+    except StopIteration as end:
+        done: Done = end.value
+        return done
+    except OperationError:
+        raise
+    except Exception as error:
+        if not sent:
+            raise
+        log.exception("answer not understood")
+        reason = f"answer not understood: {type(error).__name__}"
+        raise OperationError(Transient(reason, outcome_unknown=True)) from error
+    finally:
+        steps.close()

@@ -153,16 +153,28 @@ async def test_an_operation_that_returns_nonsense_after_its_effect_is_not_sent_a
     assert len(world.http.requests) == 1
 
 
-async def test_a_fault_in_an_unsafe_operation_after_it_was_sent_leaves_its_outcome_unknown() -> (
-    None
-):
+@pytest.mark.parametrize("fault", [MalformedError("no id in the answer"), KeyError("id")])
+async def test_a_fault_in_an_unsafe_operation_after_it_was_sent_leaves_its_outcome_unknown(
+    fault: Exception,
+) -> None:
     def broken(_command: Any, _body: Any) -> Steps:
         yield Request("POST", "/x", json={}, idempotent=False)
-        raise MalformedError("no id in the answer")
+        raise fault
 
     world = World(answer(201, {}), steps=broken, safety="unsafe")
-    assert world.receipt(await world.settled()).outcome == "unknown"
+    receipt = world.receipt(await world.settled())
+    assert (receipt.outcome, receipt.attempts) == ("unknown", 1)
     assert len(world.http.requests) == 1
+
+
+async def test_a_fault_in_an_unsafe_operation_before_it_was_sent_is_tried_again() -> None:
+    def broken(_command: Any, _body: Any) -> Steps:
+        yield Request("GET", "/x")
+        raise KeyError("id")
+
+    world = World(answer(200, {}), steps=broken, safety="unsafe")
+    assert await world.later(world.entry()) == Later(1.0)
+    assert world.feed.retracted == [1]
 
 
 # ---- given up ----------------------------------------------------------------------------------------------------
