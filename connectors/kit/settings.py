@@ -118,7 +118,7 @@ class SinkSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = LIMITS.in_a_row_max
     rejects_ratio_max: Annotated[
         float,
-        msgspec.Meta(gt=0),
+        msgspec.Meta(gt=0, le=1),
         Env(
             "GRIDWIRE_SINK_REJECTS_RATIO_MAX",
             "the share of an operation's latest commands that may be refused or given up before it stops (1: any)",
