@@ -79,7 +79,7 @@ class Outcomes:
     async def finished(self, entry: Entry, outcome: EndOutcome, reason: str) -> Settled | Later:
         """Not delivered: a receipt says so, and the command becomes a dead letter. Later: too many do."""
         if outcome in REFUSED:
-            held_s = self._limit.refused(self.known(entry.record.operation), entry)
+            held_s = self._limit.refused(self.known(entry.record.operation), entry, reason)
             if held_s is not None:
                 metrics.RETRIES.labels(self._platform, "held").inc()
                 return Later(held_s)
@@ -149,7 +149,7 @@ class Outcomes:
         end, command = entry.end, entry.record
         if end is None:
             operation = metrics.OTHER if command is None else self.known(command.operation)
-            held_s = self._limit.refused(operation, entry)
+            held_s = self._limit.refused(operation, entry, OUR_FAULT)
             if held_s is not None:
                 entry.faults = 0
                 return Later(held_s)

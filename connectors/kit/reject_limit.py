@@ -42,6 +42,7 @@ class Watched:
     trying_until: float = 0.0
     pauses: int = 0
     delivered: int = 0  # tries, one after another
+    last: str = ""  # why the latest command was refused
 
 
 @dataclass(slots=True)
@@ -56,7 +57,8 @@ class RejectLimit:
     @property
     def problem(self) -> str | None:
         """Why commands are held; None where none are."""
-        stopped = [one.stopped for one in self._operations.values() if one.stopped is not None]
+        now = self.clock.monotonic_s()
+        stopped = [_problem(one, now) for one in self._operations.values() if one.stopped]
         return "; ".join(stopped) or None
 
     def enter(self, operation: str, attempt: object) -> float:
@@ -90,9 +92,11 @@ class RejectLimit:
             self._tell(operation, 0)
             log.warning("operation goes on", extra=self._named(operation))
 
-    def refused(self, operation: str, attempt: object) -> float | None:
+    def refused(self, operation: str, attempt: object, reason: str = "") -> float | None:
         """A command was refused for good, or given up. None: it becomes a dead letter. Else it stays, for so long."""
         one, now = self._watched(operation), self.clock.monotonic_s()
+        if one.stopped is None or one.trying is attempt:
+            one.last = reason
         if one.stopped is None:
             excess = one.watch.add(1, 1, well=False)
             if excess is None:
@@ -104,6 +108,8 @@ class RejectLimit:
             self._pause(one, now)
         elif one.trying is attempt:
             self._pause(one, now)
+            why = {"why": reason, "next_try_s": round(one.until - now)}
+            log.warning("tried again and refused", extra={**self._named(operation), **why})
         return max(0.0, one.until - now) + LOOK_AGAIN_S  # so that another one is tried next
 
     def left(self, operation: str, attempt: object) -> None:
@@ -130,6 +136,11 @@ class RejectLimit:
 
     def _named(self, operation: str) -> dict[str, str]:
         return {"platform": self.platform, "operation": operation}
+
+
+def _problem(one: Watched, now: float) -> str:
+    last = f". Refused last for: {one.last}" if one.last else ""
+    return f"{one.stopped}{last}. Next try in {max(0.0, one.until - now):.0f} s"
 
 
 def _advice(platform: str, operation: str, what: str, setting: str) -> str:
