@@ -66,3 +66,4 @@ async def test_an_engine_that_is_stopped_ends_without_a_fault(settings: KafkaSet
     await asyncio.sleep(0)
     stop.set()
     await asyncio.wait_for(running, 10.0)
+    assert not one.lanes.broken.done()
