@@ -95,7 +95,9 @@ class BulkDelivery:
         for entry in entries:
             entry.requests += result.requests
         if isinstance(result, Refused) and isinstance(result.verdict, Rejected):
-            return self._halved(entries)
+            alone = len(entries) == 1 and not result.by_steps
+            if not alone:
+                return self._halved(entries)
         found = _results(result, len(entries))
         for one in found:
             if not isinstance(result, Refused):
@@ -114,8 +116,8 @@ class BulkDelivery:
             return faulted(entry)
 
     def _halved(self, entries: Sequence[Entry]) -> Outcomes:
-        """Refused as a whole, so some of it at least: each half is tried again. One alone goes by its operation's own
-        steps, which may know better what is at fault.
+        """Refused as a whole, so some of it at least: each half is tried again. One alone that the bulk steps refuse
+        goes by its operation's own, which know better what is at fault.
         """
         log.info("batch refused, halved", extra={"platform": self._platform, "count": len(entries)})
         metrics.RETRIES.labels(self._platform, "halved").inc(len(entries))

@@ -59,10 +59,11 @@ class Finished(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An answer, or its absence, ended the generator."""
+    """An answer, or its absence, ended the generator. `by_steps`: the generator itself judged so."""
 
     verdict: Refusal
     requests: int
+    by_steps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ class Caller:
             return Finished(end.value, drive.requests)
         except OperationError as error:
             self.told(error.verdict)
-            return Refused(error.verdict, drive.requests)
+            return Refused(error.verdict, drive.requests, by_steps=True)
         except (NotThereError, MalformedError, WithdrawnError):
             raise
         except Exception as error:
