@@ -101,7 +101,7 @@ async def test_an_operation_may_end_itself_with_a_verdict_of_its_own() -> None:
         yield Request("GET", "/a")
         raise OperationError(Rejected("already closed"))
 
-    assert await World(answer()).caller.run(own()) == Refused(Rejected("already closed"), 1)
+    assert await World(answer()).caller.run(own()) == Refused(Rejected("already closed"), 1, by_steps=True)
 
 
 @pytest.mark.parametrize("error", [NotThereError(), MalformedError("data: no list")])
