@@ -94,6 +94,7 @@ class Done:
 
 
 Steps = Generator[Request, Response, Done]
+Written = frozenset[tuple[Hashable, ...]]
 Safety = Literal["natural", "keyed", "lookup", "unsafe"]
 
 
@@ -103,6 +104,11 @@ class Item:
 
     command: Any
     body: Any
+
+
+def writes_over_nothing(_body: Any) -> Written:
+    """What is sent or made anew each time, or only read: done late, it undoes nothing."""
+    return frozenset()
 
 
 ItemResult = Done | Transient | Rejected | Misconfigured
@@ -156,12 +162,16 @@ class Operation:
     key; lookup: it looks before it writes; unsafe: the kit commits an intent before sending. Where it depends on the
     body (one endpoint deduplicates, the other does not), `safety` is a function of the body: ask `safety_of`.
     `bulk`: how several are sent together; a body whose safety is unsafe goes alone. ValueError where all would be.
+    `writes(body)`: the values that the body writes over, each by its place in the platform, as ("insight", its key).
+    Where a later command wrote one of them, `gridwire dead-letters replay` does not put the older value over it unless
+    told so. `writes_over_nothing` where nothing is undone; None, not said, is for tests alone.
     """
 
     name: str
     safety: Safety | Callable[[Any], Safety]
     steps: Callable[[Any, Any], Generator[Request | Pause | Download, Response, Done]]
     bulk: Bulk | None = None
+    writes: Callable[[Any], Written] | None = None
 
     def __post_init__(self) -> None:
         if self.bulk is not None and self.safety == "unsafe":
