@@ -7,6 +7,8 @@ from typing import Any, Literal
 import msgspec
 
 PAUSE_S_MAX = 60.0
+# Not JSON, not UTF-8, numbers of any length, nested without end: an answer is a stranger's text.
+UNDECODABLE = (msgspec.DecodeError, ValueError, RecursionError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,10 @@ class Response:
     body: bytes
 
     def json(self) -> Any:
-        """The decoded body; None where it is empty or not JSON."""
+        """The decoded body; None where it is empty or cannot be decoded, whatever the reason."""
         try:
             return msgspec.json.decode(self.body) if self.body else None
-        except msgspec.DecodeError:
+        except UNDECODABLE:
             return None
 
 

@@ -19,6 +19,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from connectors.kit.auth import TokenCall
 from connectors.kit.connector import Misconfigured, Request, Response, Transient
+from connectors.kit.unpacking import ACCEPTED, UnpackError, unpacker
 
 CONNECT_TIMEOUT_S = 10.0
 TOKEN_TIMEOUT_S = 30.0
@@ -44,6 +45,7 @@ FAILURES = (
     ssl.SSLError,
     OSError,
     TimeoutError,
+    UnpackError,
 )
 
 
@@ -86,7 +88,11 @@ class HttpClient:
         if parsed.scheme not in ("http", "https") or not parsed.host:
             raise ValueError("the base URL must be like https://host/path")
         self._base = base_url.rstrip("/")
-        self._headers = {"accept": "application/json", "user-agent": USER_AGENT}
+        self._headers = {
+            "accept": "application/json",
+            "accept-encoding": ACCEPTED,
+            "user-agent": USER_AGENT,
+        }
         self._headers |= {name.lower(): value for name, value in headers.items()}
         self._connections = connections
         self._urls: dict[str, httpx.URL] = {}
@@ -118,6 +124,7 @@ class HttpClient:
     async def fetch_token(self, call: TokenCall) -> Response:
         """Posts the form of a token request. Raises NoAnswerError."""
         headers = {
+            "accept-encoding": ACCEPTED,
             "user-agent": USER_AGENT,
             **call.headers,
             "content-type": "application/x-www-form-urlencoded",
@@ -164,22 +171,26 @@ class HttpClient:
             for name, value in answer.headers.raw
         }
         try:
-            body = await _body(answer, packed="content-encoding" in headers)
+            body = await _body(answer)
         finally:
             await answer.aclose()
         return Response(answer.status_code, headers, body)
 
 
-async def _body(answer: httpx.Response, *, packed: bool) -> bytes:
+async def _body(answer: httpx.Response) -> bytes:
     """The decoded body, bounded while it is read: an answer may be endless, or grow when it is unpacked."""
-    chunks: Any = answer.aiter_bytes() if packed else answer.stream
+    chunks: Any = answer.stream
+    unpacking = unpacker(answer.headers.get_list("content-encoding"))
     parts: list[bytes] = []
     size = 0
     async for chunk in chunks:
-        size += len(chunk)
-        if size > RESPONSE_BYTES_MAX:
-            raise _TooLargeError("answer too large")
-        parts.append(chunk)
+        for piece in (chunk,) if unpacking is None else unpacking.pieces(chunk):
+            size += len(piece)
+            if size > RESPONSE_BYTES_MAX:
+                raise _TooLargeError("answer too large")
+            parts.append(piece)
+    if unpacking is not None:
+        unpacking.end()
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
@@ -193,6 +204,8 @@ def _no_answer(error: BaseException) -> NoAnswerError:
         return NoAnswerError(Transient("cannot connect"), sent=False)
     if isinstance(error, _TooLargeError):
         return NoAnswerError(Transient("answer too large"), sent=True)
+    if isinstance(error, UnpackError):
+        return NoAnswerError(Transient(str(error)), sent=True)
     if any(isinstance(cause, TimeoutError) for cause in causes):  # aiohttp's own are TimeoutErrors
         return NoAnswerError(Transient("timeout"), sent=True)
     kind = type(error.__cause__ or error).__name__
