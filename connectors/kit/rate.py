@@ -13,7 +13,7 @@ A 429 pauses everybody as advised and halves the pace, which then recovers.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connectors.kit.connector import RateAdvice, advised_s
 
@@ -32,6 +32,7 @@ ROUNDED_S = (
 )
 LENGTH_WEIGHT_MIN = 0.05  # of a new measurement of the window's length
 EXACT_S = 0.3  # a said end that lies so closely before the measured one is taken for exact
+LENGTH_S_MIN = SPREAD_S_MIN  # of a window: what comes back sooner is told by answers of one instant
 UNSEEN_MAX = 2  # windows in a row that nobody saw begin: then their length is measured anew
 SEEN_S, SEEN_SHARE = (
     0.15,
@@ -132,7 +133,7 @@ class _Budget:
         seen = at - self.at <= max(SEEN_S, SEEN_SHARE * reset_s)
         at -= gap_s / 2 if self.reserve() else 0.0  # without one, rather late than early
         lasted_s = math.inf if self.began_at is None else at - self.began_at
-        if lasted_s < self.said_s / 4:
+        if lasted_s < max(self.said_s / 4, LENGTH_S_MIN):
             return  # the same beginning, told by answers that overtook one another
         if seen and abs(lasted_s - self.said_s) < ROUNDED_S:
             self._learn_length(lasted_s)
@@ -219,16 +220,21 @@ class RateLimiter:
         return max(0.0, self._blocked_until - now)
 
     def learn(self, slot: int, advice: RateAdvice, sent_at: float, now: float) -> None:
-        """Takes over what the answer to the call `slot`, which is done, said. It may not count those under way."""
-        if advice.remaining is None or advice.reset_s is None:
+        """Takes over what the answer to the call `slot`, which is done, said. It may not count those under way.
+
+        An end farther away than any advice is taken for (`advised_s`) is asked about then, by one call.
+        """
+        reset_s = advised_s(advice.reset_s)
+        if advice.remaining is None or reset_s is None:
             return
-        limit = float(advice.limit or max(1, advice.remaining))
+        advice = replace(advice, remaining=max(0, advice.remaining), reset_s=reset_s)
+        limit = float(max(1, advice.limit or advice.remaining or 1))
         at = (sent_at + now) / 2  # when it was written, about
         budget = self._budget
         if budget is None:
-            ends_at = at + max(advice.reset_s, SPREAD_S_MIN)
-            budget = self._budget = _Budget(limit, advice.remaining, slot, at, ends_at)
-            budget.since = (slot, advice.remaining, at)
+            ends_at = at + max(reset_s, SPREAD_S_MIN)
+            budget = self._budget = _Budget(limit, advice.remaining or 0, slot, at, ends_at)
+            budget.since = (slot, budget.seen, at)
         elif slot < budget.slot:
             return  # a later answer was quicker
         budget.limit = limit
