@@ -29,7 +29,7 @@ from connectors.kit.retry import RetryPolicy
 from connectors.kit.settings import FetchSettings, GatewaySettings, SinkSettings
 from connectors.kit.supervision import Part, run_parts
 from gridwire import kafka as clients
-from gridwire import metrics
+from gridwire import metrics, partitions
 from gridwire.codec import Codec, Registry
 from gridwire.health import Health
 from gridwire.limits import Limits
@@ -288,10 +288,15 @@ async def _serve(shared: Shared, parts: Sequence[Part], stop: asyncio.Event) -> 
 
 
 async def _topics(kafka: KafkaSettings, stop: asyncio.Event) -> None:
-    """Creates what is missing; waits for a Kafka that is not there yet."""
+    """Creates what is missing; waits for a Kafka that is not there yet.
+
+    Only says so where joined topics have another number of partitions than configured: the streams do not start then,
+    but webhooks are taken and commands carried out all the same.
+    """
     while not stop.is_set():
         try:
             created = await asyncio.to_thread(clients.create_topics, kafka, [])
+            counts = await asyncio.to_thread(clients.partition_counts, kafka)
         except KafkaException as error:
             log.warning("waiting for Kafka", extra={"why": str(error)})
             stopped = asyncio.ensure_future(stop.wait())
@@ -300,4 +305,7 @@ async def _topics(kafka: KafkaSettings, stop: asyncio.Event) -> None:
             continue
         if created:
             log.info("topics created", extra={"count": len(created)})
+        wrong = partitions.differing(kafka.partitions, counts)
+        if wrong:
+            log.error("set-up", extra={"problem": wrong})
         return
