@@ -1,8 +1,9 @@
 """Whether a platform lets us in: the probes that its connector declares, sent one after another, changing nothing.
 
 A probe is refused (401, 403), unanswered (the platform is away, or says later), odd (an answer that neither shows the
-permission nor its lack), or well. Once the credentials themselves are refused the rest is not asked: a platform may
-lock out who keeps on trying.
+permission nor its lack), or well; where only the token's scope was looked at, the reason says so. Once the credentials
+themselves are refused the rest is not asked: a platform may lock out who keeps on trying. The credentials are well
+where a token was given for them, or an answer shows that they were taken.
 """
 
 from collections.abc import Sequence
@@ -25,18 +26,23 @@ from connectors.kit.tokens import Sender
 
 PROBE_TIMEOUT_S = 15.0
 CREDENTIALS = "credentials"
+IN_SCOPE = "in the token's scope; not tried"
 State = Literal["well", "refused", "unanswered", "odd", "not asked"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What came of a probe. `reason`: what was answered and what to do about it; empty where all is well."""
+    """What came of a probe. `reason`: what was answered and what to do about it, or what was looked at instead.
+
+    `entered`: the answer shows that the credentials were taken.
+    """
 
     platform: str
     probe: str
     state: State
     reason: str = ""
     optional: bool = False
+    entered: bool = False
 
     @property
     def failed(self) -> bool:
@@ -54,6 +60,7 @@ async def look(platform: Platform, clock: Clock = SYSTEM) -> list[Finding]:
 
 async def _look(platform: Platform, http: Sender, clock: Clock) -> list[Finding]:
     session = platform.auth.session()
+    given = session.wants(clock.monotonic_s()) is not None
     found: list[Finding] = []
     try:
         scopes = await _token(session, http, clock)
@@ -66,7 +73,17 @@ async def _look(platform: Platform, http: Sender, clock: Clock) -> list[Finding]
         found.append(one)
         if one.probe == CREDENTIALS:
             return found + _not_asked(platform, platform.probes[number:])
-    return [Finding(platform.name, CREDENTIALS, "well"), *found]
+    return [_credentials(platform, found, given=given), *found]
+
+
+def _credentials(platform: Platform, found: Sequence[Finding], *, given: bool) -> Finding:
+    """`given`: a token was. Else an answer must show that the credentials were taken."""
+    if given or any(one.entered for one in found):
+        return Finding(platform.name, CREDENTIALS, "well")
+    states = {one.state for one in found}
+    state: State = next((one for one in ("unanswered", "odd") if one in states), "not asked")
+    reason = "no answer shows whether they are taken"
+    return Finding(platform.name, CREDENTIALS, state, reason)
 
 
 def _not_asked(platform: Platform, probes: Sequence[Probe]) -> list[Finding]:
@@ -101,7 +118,7 @@ async def _probed(
         reason = f"the token lacks the scope {probe.scope}: {probe.fix}"
         return Finding(platform.name, probe.name, "refused", reason, probe.optional)
     if probe.request is None:
-        return Finding(platform.name, probe.name, "well", optional=probe.optional)
+        return _by_scope(platform, probe, scopes)
     request = replace(probe.request, timeout_s=PROBE_TIMEOUT_S)
     try:
         answer = await http.exchange(request, session.headers())
@@ -109,6 +126,14 @@ async def _probed(
         state: State = "unanswered" if isinstance(error.verdict, Transient) else "refused"
         return Finding(platform.name, probe.name, state, error.verdict.reason, probe.optional)
     return _judged(platform, probe, request, answer)
+
+
+def _by_scope(platform: Platform, probe: Probe, scopes: frozenset[str] | None) -> Finding:
+    """Of what is not tried, as far as the token tells."""
+    if scopes is None or not probe.scope:
+        reason = f"not tried, and the token does not say its scopes: {probe.fix}"
+        return Finding(platform.name, probe.name, "not asked", reason, probe.optional)
+    return Finding(platform.name, probe.name, "well", IN_SCOPE, probe.optional)
 
 
 def _judged(platform: Platform, probe: Probe, request: Request, answer: Response) -> Finding:
@@ -119,9 +144,9 @@ def _judged(platform: Platform, probe: Probe, request: Request, answer: Response
         return Finding(platform.name, CREDENTIALS, "refused", _reason(verdict, answer))
     if answer.status == 403:
         reason = f"status 403: {probe.fix}"
-        return Finding(platform.name, name, "refused", reason, optional)
+        return Finding(platform.name, name, "refused", reason, optional, entered=True)
     if isinstance(verdict, Delivered) or answer.status in request.expect:
-        return Finding(platform.name, name, "well", optional=optional)
+        return Finding(platform.name, name, "well", optional=optional, entered=True)
     if isinstance(verdict, Transient):
         reason = f"status {answer.status}: {verdict.reason}; try again later"
         return Finding(platform.name, name, "unanswered", reason, optional)
