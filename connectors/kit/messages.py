@@ -18,7 +18,8 @@ from gridwire.topics import Topic
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
-RECORD_BYTES_MAX = MESSAGE_BYTES_MAX - 20_000  # room for key, framing and a dead letter's headers
+# Of key and value together, as Kafka counts them: what remains is room for framing and headers.
+RECORD_BYTES_MAX = MESSAGE_BYTES_MAX - 20_000
 
 
 class Messages:
@@ -60,10 +61,11 @@ class Messages:
         return output
 
     def _output(self, topic: Topic[Any], record: Record) -> Output:
-        value = self._codec.of(topic).encode(record)
-        if len(value) > RECORD_BYTES_MAX:
-            raise CodecError("record too large", f"{len(value)} bytes for {topic.name}")
-        return Output(topic.name, topic.key(record), value)
+        value, key = self._codec.of(topic).encode(record), topic.key(record)
+        size = len(value) + len(key.encode())
+        if size > RECORD_BYTES_MAX:
+            raise CodecError("record too large", f"{size} bytes of key and value for {topic.name}")
+        return Output(topic.name, key, value)
 
     async def read(self, topic: Topic[R], value: bytes | None) -> R:
         """The record of a message. Raises CodecError (bytes at fault) or RegistryUnavailableError (try again)."""
