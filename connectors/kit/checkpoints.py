@@ -7,7 +7,7 @@ A backfill has checkpoints and a `transactional.id` of its own: it neither moves
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal
 
@@ -106,7 +106,7 @@ class Checkpoints:
 
     def _scan(self, consumer: Consumer, ends: dict[int, int]) -> str | None:
         key = f"{self._platform}/{self._resource}".encode()
-        found: tuple[int, bytes | None] | None = None
+        last: dict[int, tuple[int, bytes | None]] = {}  # of each partition: when, and what it says
         deadline = time.monotonic() + READ_S_MAX
         while ends:
             if time.monotonic() > deadline:
@@ -119,12 +119,10 @@ class Checkpoints:
                 if error is not None:
                     _reached(ends, partition, offset, error)
                     continue
-                value = message.value()
-                at = message.timestamp()[1]
-                if message.key() == key and (found is None or at >= found[0]):
-                    found = (at, value)
-        # One that was deleted (a record without a value) is none: the resource is polled from its beginning.
-        return None if found is None or found[1] is None else self._cursor(found[1])
+                if message.key() == key:
+                    last[partition] = (message.timestamp()[1], message.value())
+        value = _latest(last)
+        return None if value is None else self._cursor(value)
 
     def _cursor(self, value: bytes) -> str:
         try:
@@ -133,6 +131,15 @@ class Checkpoints:
             raise CheckpointError(
                 f"the checkpoint of {self._resource} cannot be read: {error}"
             ) from error
+
+
+def _latest(last: Mapping[int, tuple[int, bytes | None]]) -> bytes | None:
+    """The value of the newest checkpoint, given the last of each partition: a deleted one (no value) is none.
+
+    Within a partition its place decides: clocks differ between replicas, and are set back. Only where the number of
+    partitions was changed, and a key stands in two of them, time does.
+    """
+    return max(last.values(), key=lambda one: one[0])[1] if last else None
 
 
 def _reached(ends: dict[int, int], partition: int, offset: int, error: KafkaError) -> None:
