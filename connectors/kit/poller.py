@@ -59,6 +59,9 @@ class Poller:
         self._executor = executor
         self._clock = clock
         self._failures = 0
+        self._looped: frozenset[str | None] = (
+            frozenset()
+        )  # cursors of the last loop, until a pass went through
         self.problem: str | None = None
 
     @property
@@ -91,19 +94,26 @@ class Poller:
 
     # ---- pages ---------------------------------------------------------------------------------------------------
     async def _pages(self, cursor: str | None) -> str | None:
-        """Page after page until there are no more; returns the cursor reached."""
+        """Page after page until there are no more; returns the cursor reached.
+
+        A problem stays told until such a pass went through. Pages of a loop that are read again are no progress.
+        """
         seen = {cursor}
         for _ in range(PAGES_MAX):
             page = await self._page(cursor)
             await self._write(page, cursor)
             self._count("page")
-            self._failures, self.problem = 0, None
             cursor = page.cursor
+            if cursor not in self._looped:
+                self._failures = 0
             if not page.more:
                 break
             if cursor in seen:
-                raise PollError("loop", "page loop: the platform gave the same cursor twice")
+                self._looped = frozenset(seen)
+                reason = "page loop: the platform gave the same cursor twice"
+                raise PollError("loop", reason, STOPPED_DELAY_S)
             seen.add(cursor)
+        self._failures, self.problem, self._looped = 0, None, frozenset()
         metrics.POLL_LAST_SUCCESS.labels(self.platform, self.poll.resource).set(
             self._clock.epoch_s()
         )
