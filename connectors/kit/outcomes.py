@@ -2,13 +2,13 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 from connectors.kit.clock import Clock
 from connectors.kit.connector import Done, Sink
-from connectors.kit.effects import id_of
+from connectors.kit.effects import Effects, id_of
 from connectors.kit.ends import HAD_EFFECT, End, EndOutcome, Unwritten
 from connectors.kit.letters import letters_of
 from connectors.kit.messages import Messages
@@ -24,6 +24,9 @@ from gridwire.replays import replay_in
 from gridwire.topics import DEAD_LETTER_SINKS
 
 REGISTRY_DELAY_S = 1.0
+# Beside a command's id in the ledger, for its dead letters that come back:
+MAY_REPEAT = "may repeat"  # it has a letter nevertheless (outcome unknown, say): whoever replays it was asked
+DONE = "done"  # delivered by a letter of it: no other one repeats it
 FLOW_UNKNOWN = "unknown"
 REFUSED: frozenset[EndOutcome] = frozenset({"rejected", "expired"})
 log = logging.getLogger(__name__)
@@ -57,7 +60,7 @@ class Outcomes:
     def repeated(self, entry: Entry) -> Settled | None:
         """A command that had its effect before ends here: no second effect, no second receipt. None: it did not."""
         effects = entry.assigned.effects
-        if effects is None or not effects or self._ids(entry)[-1] not in effects:
+        if not effects or not self._had_effect(entry, effects):
             return None
         known = self.known(entry.record.operation)
         counted = metrics.COMMANDS.labels(self._platform, known, "duplicate")
@@ -67,9 +70,26 @@ class Outcomes:
         )
         return Settled((entry,), (), counted.inc)
 
+    def _had_effect(self, entry: Entry, effects: Effects) -> bool:
+        """A dead letter that came back passes once as that letter, and not at all once its command was delivered."""
+        event_id = entry.record.event_id
+        own, *letter = self._ids(entry)
+        if not letter:
+            return own in effects
+        if letter[0] in effects or id_of(event_id, DONE) in effects:
+            return True
+        return own in effects and id_of(event_id, MAY_REPEAT) not in effects
+
+    def _remembered(self, entry: Entry, outputs: Sequence[Output]) -> tuple[bytes, ...]:
+        """What the ledger keeps of a command that had its effect, or may have had it."""
+        ids, event_id = self._ids(entry), entry.record.event_id
+        if any(output.topic == DEAD_LETTER_SINKS.name for output in outputs):
+            return (*ids, id_of(event_id, MAY_REPEAT))
+        return (*ids, id_of(event_id, DONE)) if len(ids) > 1 else ids
+
     @staticmethod
     def _ids(entry: Entry) -> tuple[bytes, ...]:
-        """What a command is remembered by. A dead letter that came back passes once: as that letter."""
+        """A command's id; of a dead letter that came back, the letter's as well."""
         event_id = entry.record.event_id
         again = replay_in(headers_of(entry.message))
         if again is None:
@@ -161,11 +181,12 @@ class Outcomes:
             "command given up",
             extra={"platform": self._platform, "offset": entry.offset, "reason": reason},
         )
+        letters = letters_of(DEAD_LETTER_SINKS, why, entry.message)
         return Settled(
             (entry,),
-            tuple(letters_of(DEAD_LETTER_SINKS, why, entry.message)),
+            tuple(letters),
             partial(count, DEAD_LETTER_SINKS, why),
-            self._ids(entry) if had_effect else (),
+            self._remembered(entry, letters) if had_effect else (),
         )
 
     def dead(self, entry: Entry, error: CodecError) -> Settled:
@@ -216,7 +237,7 @@ class Outcomes:
         note = partial(self._count, command.operation, outcome, latency_s, why)
         if tracing.on is not None:
             note = partial(self._trace, tracing.on, note, entry, outcome, why)
-        effects = self._ids(entry) if outcome in HAD_EFFECT else ()
+        effects = self._remembered(entry, outputs) if outcome in HAD_EFFECT else ()
         return Settled((entry,), tuple(outputs), note, effects)
 
     def _trace(
