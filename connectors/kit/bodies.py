@@ -9,6 +9,7 @@ from starlette.types import Receive
 from gridwire import metrics
 
 BODY_S_MAX = 10.0
+DIGITS_MAX = 18  # of a length that is looked at; no body has one of more
 
 
 class BodyError(Exception):
@@ -37,8 +38,7 @@ class Bodies:
         What is announced must fit, but only what has come counts: else a few strangers who announce much and send
         nothing would keep everybody out.
         """
-        announced = headers.get("content-length", "")
-        size = int(announced) if announced.isdigit() else 0
+        size = _announced(headers.get("content-length", ""))
         if size > body_bytes_max:
             raise too_large(body_bytes_max)
         if self.requests >= self._requests_max or self.bytes + size > self._bytes_max:
@@ -100,6 +100,15 @@ class Place:
         if size > self._bytes_max:
             raise too_large(self._bytes_max)
         self._bodies.grow(self, size)
+
+
+def _announced(length: str) -> int:
+    """The length that a header tells, in bytes; 0 where it tells none. Digits are ASCII's alone (RFC 9110, 8.6)."""
+    if not (length.isascii() and length.isdigit()):
+        return 0
+    return int(
+        length.lstrip("0")[: DIGITS_MAX + 1] or "0"
+    )  # thousands of digits are not to be read
 
 
 def too_large(bytes_max: int) -> BodyError:
