@@ -25,6 +25,10 @@ COMMIT_INTERVAL_S = 0.1
 COMMIT_RETRY_S = 0.2
 LAST_COMMITS_MAX = 3
 LONG_AGO_S = -3_600.0
+COMMITTING_S_MAX = (
+    15.0  # without a commit that succeeds, though there is something to commit: not ready
+)
+LOOK_S_MAX = 2.0
 REOPEN_S = 60.0
 REOPENS_MAX = 3  # a producer that breaks more often within REOPEN_S ends the process
 PATIENCE_S = 240.0  # for a Kafka that is away in the middle of a commit; below max.poll.interval.ms
@@ -71,6 +75,8 @@ class Settling:
         self._waiting: list[tuple[Entry, asyncio.Future[None]]] = []
         self._commit_at = 0.0
         self._confirmed_at = LONG_AGO_S
+        self._committing_since: float | None = None
+        self._why = "the first try is under way"
         self._reopened: deque[float] = deque(maxlen=REOPENS_MAX)
         self._commits = metrics.COMMITS.labels(group)
 
@@ -111,6 +117,15 @@ class Settling:
         self.metadata = metadata
         self._confirmed_at = time.monotonic()
 
+    @property
+    def problem(self) -> str | None:
+        """Why no commit has succeeded for COMMITTING_S_MAX; None where one has, or none is due. For any thread."""
+        since = self._committing_since
+        silent_s = 0.0 if since is None else time.monotonic() - since
+        if silent_s < COMMITTING_S_MAX:
+            return None
+        return f"no commit has succeeded for {silent_s:.0f} s: {self._why}"
+
     def confirmed(self) -> bool:
         """Whether the coordinator confirmed our membership within half a session."""
         return time.monotonic() < self._confirmed_at + self._confirmed_s
@@ -148,6 +163,8 @@ class Settling:
         self._unsent = [one for one in self._unsent if not one.entries[0].assigned.lost]
         self.dirty = {one for one in self.dirty if not one.lost}
         self._fail_waiting()
+        if not self.dirty:
+            self._committing_since = None
 
     # ---- inside --------------------------------------------------------------------------------------------------
     def _collect(self) -> None:
@@ -207,6 +224,8 @@ class Settling:
             if one.progress.position is not None
         ]
         asked_at = time.monotonic()
+        if self._committing_since is None:
+            self._why, self._committing_since = "the first try is under way", asked_at
         try:
             self._committer.commit(outputs, offsets, self.metadata)
         except CommitFailedError as error:
@@ -234,6 +253,7 @@ class Settling:
 
     def _committed(self) -> None:
         self._commits.inc()
+        self._committing_since = None
         done, self._unsent, self.dirty = self._unsent, [], set()
         for settled in done:
             settled.committed()
@@ -249,7 +269,21 @@ class Settling:
             self.doubt()
         self._commit_at = time.monotonic() + COMMIT_INTERVAL_S + COMMIT_RETRY_S
         self._fail_waiting()
+        self._why = str(error)
+        if self.problem is not None and self._ledger_is_gone():
+            self._why = f"{self._ledger} is gone: create it with as many partitions as {self._topic} has ({error})"
         return False
+
+    def _ledger_is_gone(self) -> bool:
+        """Whether Kafka says that there is no such topic."""
+        if self._ledger is None:
+            return False
+        try:
+            found = self._consumer.list_topics(self._ledger, timeout=LOOK_S_MAX).topics
+        except KafkaException:
+            return False  # then Kafka is what is missing, and the commit's own error says so
+        known = found.get(self._ledger)
+        return known is None or known.error is not None
 
     def _fail_waiting(self) -> None:
         """Retracts before the futures fail: the next commit must not name what was never sent."""
