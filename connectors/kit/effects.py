@@ -5,14 +5,21 @@ then the ids of one commit. The event loop adds and asks; the Kafka thread makes
 """
 
 import hashlib
+import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 ID_BYTES = 16
 FORMAT = b"\x01"
-CHUNK_IDS_MAX = 1_000  # ids that are forgotten together
+CHUNK_IDS_MAX = 1_000  # ids that grow old together
 CHUNK_MS_MAX = 1_000
+_STARTED_MS = (time.time_ns() - time.monotonic_ns()) // 1_000_000
+
+
+def steady_ms() -> int:
+    """Epoch milliseconds that no change of the clock makes jump: the clock at the start, and the time since."""
+    return _STARTED_MS + time.monotonic_ns() // 1_000_000
 
 
 def id_of(event_id: str, letter: str = "") -> bytes:
@@ -50,14 +57,26 @@ class Chunk:
 
 
 class Effects:
-    """The ids of one partition, the latest ones: about 100 bytes of memory each."""
+    """The ids of one partition, the latest ones: about 100 bytes of memory each.
 
-    def __init__(self, memory: Memory, chunks: Sequence[Chunk] = ()) -> None:
+    They grow old by `now_ms` and go in the order in which they came. A time ahead of it (a ledger that was written
+    under a wrong clock) counts as now.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        chunks: Sequence[Chunk] = (),
+        now_ms: Callable[[], int] = steady_ms,
+    ) -> None:
         self._memory = memory
+        self._now_ms = now_ms
         self._known: set[bytes] = set()
         self._chunks: deque[Chunk] = deque()
+        now = now_ms()
         for chunk in chunks:
-            self.add(chunk.ids, chunk.at_ms)
+            self._add(chunk.ids, min(chunk.at_ms, now))
+            self._forget(now)
 
     def __contains__(self, one: bytes) -> bool:
         return one in self._known
@@ -65,17 +84,28 @@ class Effects:
     def __len__(self) -> int:
         return len(self._known)
 
-    def add(self, ids: Iterable[bytes], at_ms: int) -> None:
-        """These had their effect at `at_ms` (epoch ms). What is too old, or too many, is forgotten."""
+    def add(self, ids: Iterable[bytes]) -> None:
+        """These had their effect just now. What is too old, or too many, is forgotten: the oldest."""
+        now = self._now_ms()
+        self._add(ids, now)
+        self._forget(now)
+
+    def _add(self, ids: Iterable[bytes], at_ms: int) -> None:
         for one in ids:
             if one not in self._known:
                 self._known.add(one)
                 self._chunk(at_ms).ids.append(one)
-        oldest_ms = at_ms - self._memory.age_ms_max
-        while self._chunks and (
-            self._chunks[0].at_ms < oldest_ms or len(self._known) > self._memory.ids_max
-        ):
-            self._known.difference_update(self._chunks.popleft().ids)
+
+    def _forget(self, now_ms: int) -> None:
+        chunks, known = self._chunks, self._known
+        while chunks and chunks[0].at_ms < now_ms - self._memory.age_ms_max:
+            known.difference_update(chunks.popleft().ids)
+        while (excess := len(known) - self._memory.ids_max) > 0:
+            oldest = chunks[0].ids
+            known.difference_update(oldest[:excess])
+            del oldest[:excess]
+            if not oldest:
+                chunks.popleft()
 
     def _chunk(self, at_ms: int) -> Chunk:
         last = self._chunks[-1] if self._chunks else None

@@ -24,14 +24,15 @@ from connectors.kit.callbacks import Callbacks
 from connectors.kit.commits import Committer, kafka_error
 from connectors.kit.lag import Lag
 from connectors.kit.ledger import LedgerReader, Ledgers
-from connectors.kit.progress import SPAN_MAX, Progress
+from connectors.kit.progress import RECORD_BYTES_MAX, ROOM_BYTES, Progress
 from connectors.kit.settling import KAFKA_TIMEOUT_S, Settling
 from connectors.kit.work import Assigned, Entry, Settled
 from gridwire import metrics
 
 BUFFER_MAX = 2_000  # records handed to the lanes and not finished
 HOLD_S = 1.0  # above it no more are taken; after this long the partitions are paused, and polling goes on
-TAKE_MAX = 500  # records taken in one turn
+TAKE_MAX = 500  # records taken in one turn, fewer where the metadata of a partition has not room for as many
+PAUSE_BYTES = 64 * RECORD_BYTES_MAX  # with less room in its metadata a partition is paused
 POLL_BUSY_S = 0.01
 POLL_IDLE_S = 0.2
 DRAIN_S = 10.0  # what is in flight may finish within this when partitions leave
@@ -133,7 +134,7 @@ class KafkaFeed:
     def settle(self, settled: Settled) -> None:
         effects = settled.entries[0].assigned.effects
         if settled.effects and effects is not None:  # known at once: the next one may be the same
-            effects.add(settled.effects, time.time_ns() // 1_000_000)
+            effects.add(settled.effects)
         self._settling.outcomes.append(settled)
 
     def intend(self, entry: Entry) -> "asyncio.Future[None]":
@@ -146,7 +147,8 @@ class KafkaFeed:
 
     def ready(self) -> str | None:
         """Why records are not being carried out; None where they are."""
-        return self._problem or (self._ledgers.problem if self._ledgers else None)
+        reading = self._ledgers.problem if self._ledgers else None
+        return self._problem or reading or self._settling.problem
 
     def live(self) -> str | None:
         """Why only a restart helps; None where it does not."""
@@ -221,11 +223,20 @@ class KafkaFeed:
     # ---- taking --------------------------------------------------------------------------------------------------
     def _take(self, timeout_s: float) -> None:
         first = self._consumer.poll(timeout_s)
-        more = [] if first is None else self._consumer.consume(TAKE_MAX, 0)
+        more = [] if first is None else self._consumer.consume(self._take_max() - 1, 0)
         self._callbacks.check()
         entries = list(self._entries([] if first is None else [first, *more]))
         if entries:
             self._loop.call_soon_threadsafe(self._lanes.arrived, entries)
+
+    def _take_max(self) -> int:
+        """No more than the metadata of each partition that is not paused has room for; 64 at least."""
+        rooms = (
+            max(one.progress.room, PAUSE_BYTES)
+            for number, one in self._assigned.items()
+            if number not in self._paused
+        )
+        return min((TAKE_MAX, *(room // RECORD_BYTES_MAX for room in rooms)))
 
     def _entries(self, messages: Sequence[Message]) -> Iterator[Entry]:
         for message in messages:
@@ -274,18 +285,18 @@ class KafkaFeed:
         return now - self._full_since < HOLD_S
 
     def _balance(self, buffered: int) -> None:
-        """Pauses and resumes: all partitions by the buffer, each by the span that its metadata can hold."""
+        """Pauses and resumes: all partitions by the buffer, each by the room in its metadata."""
         full = buffered >= BUFFER_MAX and not self._hold(buffered)
         pause, resume = [], []
         for number, one in self._assigned.items():
             paused = number in self._paused
-            if not paused and (full or one.progress.span >= SPAN_MAX - TAKE_MAX):
+            if not paused and (full or one.progress.room < PAUSE_BYTES):
                 pause.append(TopicPartition(self.topic, number))
             elif (
                 paused
                 and number not in self._waiting
                 and buffered < BUFFER_MAX // 2
-                and one.progress.span < SPAN_MAX // 2
+                and one.progress.room >= ROOM_BYTES // 2
             ):
                 resume.append(TopicPartition(self.topic, number))
         if pause:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from connectors.kit.effects import Chunk, Effects, Memory, unpacked
+from connectors.kit.effects import Chunk, Effects, Memory, steady_ms, unpacked
 from connectors.kit.work import Assigned
 from gridwire import kafka as clients
 from gridwire.settings import KafkaSettings
@@ -55,7 +55,7 @@ class LedgerReader:
         commands: str,
         topic: str,
         memory: Memory,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = steady_ms,
     ) -> None:
         self.topic = topic
         self._commands = commands
@@ -96,7 +96,8 @@ class LedgerReader:
         """What one partition holds. Raises LedgerError, CancelledError, KafkaException."""
         consumer = clients.reader(self._settings, enable_partition_eof=True)
         try:
-            return Effects(self.memory, self._chunks(consumer, place, cancelled))
+            chunks = self._chunks(consumer, place, cancelled)
+            return Effects(self.memory, chunks, self._now_ms)
         finally:
             consumer.close()
 

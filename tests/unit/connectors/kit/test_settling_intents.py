@@ -21,7 +21,7 @@ async def test_an_intent_is_in_the_metadata_before_it_is_granted() -> None:
     await granted
     metadata = world.committer.offsets[0].metadata
     assert metadata is not None
-    assert metadata.startswith("gw1.")
+    assert metadata.startswith("gw2.")
     world.finish(3)
     world.commit()
     successor = world.committer.offsets[0]
