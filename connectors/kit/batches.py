@@ -108,6 +108,7 @@ class OpenBatch:
         self._clock = clock
         self.tickets: tuple[Ticket, ...] | None = None
         self.reading = False
+        self._used = False
 
     # ---- for the one who carries it out --------------------------------------------------------------------------
     def look(self) -> tuple[Entry, ...]:
@@ -136,11 +137,13 @@ class OpenBatch:
 
     # ---- permit --------------------------------------------------------------------------------------------------
     def given(self) -> bool:
-        """Raises WithdrawnError where nothing of it is ours any more, and before a write where not all of it is."""
+        """Raises WithdrawnError where nothing of it is ours any more, and before a write where not all of it is. Until
+        something is sent, what is about to leave is not ours either: the others go on without it.
+        """
         if self.tickets is None:
             self._next_up()
         else:
-            gone = [one.gone or one.lane.assigned.lost for one in self.tickets]
+            gone = [self._leaves(one) for one in self.tickets]
             if all(gone) or (any(gone) and not self.reading):
                 raise WithdrawnError
         return self._home.feed.confirmed()
@@ -150,7 +153,12 @@ class OpenBatch:
             await self._clock.sleep(CONFIRM_LOOK_S)
 
     def used(self) -> None:
-        """What is in flight is said by `take`."""
+        """From now on all of it is carried out to its end, but for what is lost."""
+        self._used = True
+
+    def _leaves(self, ticket: Ticket) -> bool:
+        assigned = ticket.lane.assigned
+        return ticket.gone or assigned.lost or (assigned.draining and not self._used)
 
 
 class Home(Protocol):

@@ -29,24 +29,23 @@ from connectors.kit.connector import (
     Transient,
 )
 from connectors.kit.downloads import Downloader, LinkError
+from connectors.kit.drive import Drive, Place
+from connectors.kit.drive import Refusal as Refusal  # noqa: PLC0414 - what a call may end with
 from connectors.kit.http import NoAnswerError
 from connectors.kit.line import Line
 from connectors.kit.rate import RateLimiter
 from connectors.kit.tokens import Authenticator, Sender
+from connectors.kit.verdicts import retry_after
 from connectors.kit.work import Permit, WithdrawnError
 from gridwire import metrics
 
 T = TypeVar("T")
 BUDGETS_MAX = 64  # of one platform; whatever else it names shares one
-REQUESTS_MAX = 1_000  # of one generator: a paging loop that never ends is a fault
-PAUSES_MAX = 1_000  # of one generator, likewise
 CONFIRM_S = 0.05  # until a permit that is not given is asked for again
 ROOM_S_MAX = 1.0  # in one go for room; in between the permit is looked at
 LOOK_S = 0.05  # while waiting for a pace: an answer may have changed it
 WAIT_S_MAX = 1.0  # longer waits look again in between: a breaker may close, an assignment may go
 log = logging.getLogger(__name__)
-
-Refusal = Transient | Rejected | Misconfigured
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,32 +83,6 @@ class _Paced:
     line: Line = field(default_factory=Line)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A turn that was taken: the pace it counts for, and its number there."""
-
-    rate: RateLimiter
-    slot: int
-
-
-@dataclass(slots=True)
-class _Drive:
-    """How far a generator has come."""
-
-    permit: Permit | None
-    requests: int = 0
-    pauses: int = 0
-    turn: _Place | None = None
-
-    @property
-    def goes_on(self) -> bool:
-        return self.requests < REQUESTS_MAX and self.pauses < PAUSES_MAX
-
-    def endless(self) -> str:
-        what = "requests" if self.requests >= REQUESTS_MAX else "pauses"
-        return f"more than {max(self.requests, self.pauses)} {what} for one record"
-
-
 class Caller:
     """Carries out generators against one platform."""
 
@@ -139,14 +112,15 @@ class Caller:
 
         NotThereError and MalformedError of the generator come through, as does WithdrawnError of the permit; any
         other fault counts as an answer that was not understood: transient, so bounded, and a dead letter in the end.
+        The outcome is unknown then where a request was sent that is not idempotent.
         """
-        drive = _Drive(permit)
+        drive = Drive(permit)
         try:
             step = next(steps)
             while drive.goes_on:
                 answer = await self._step(step, drive)
                 if not isinstance(answer, Response):
-                    return Refused(answer, drive.requests)
+                    return Refused(drive.refused(answer), drive.requests)
                 step = steps.send(answer)
             return Refused(Rejected(drive.endless()), drive.requests)
         except StopIteration as end:
@@ -158,7 +132,8 @@ class Caller:
             raise
         except Exception as error:
             log.exception("answer not understood", extra={"platform": self.platform.name})
-            verdict = Transient(f"answer not understood: {type(error).__name__}")
+            reason = f"answer not understood: {type(error).__name__}"
+            verdict = drive.refused(Transient(reason, fault=True))
             return Refused(verdict, drive.requests)
         finally:
             steps.close()
@@ -173,12 +148,12 @@ class Caller:
             self._report(verdict)
 
     # ---- one step ------------------------------------------------------------------------------------------------
-    async def _step(self, step: Step, drive: "_Drive") -> Response | Refusal:
+    async def _step(self, step: Step, drive: Drive) -> Response | Refusal:
         match step:
             case Request():
                 drive.requests += 1
                 turn, drive.turn = drive.turn, None
-                return await self._call(step, turn or await self._turn(step, drive.permit))
+                return await self._call(step, turn or await self._turn(step, drive.permit), drive)
             case Download():
                 drive.requests += 1
                 return await self._download(step, drive.permit)
@@ -208,11 +183,11 @@ class Caller:
             if permit is not None:
                 permit.given()
 
-    async def _call(self, request: Request, turn: "_Place") -> Response | Refusal:
+    async def _call(self, request: Request, turn: Place, drive: Drive) -> Response | Refusal:
         sent_at = self._clock.monotonic_s()
         rate = turn.rate
         try:
-            outcome = await self._outcome(request, rate, turn.slot, sent_at)
+            outcome = await self._outcome(request, turn, drive, sent_at)
         except BaseException:  # given up on our side
             self.breaker.left()
             raise
@@ -233,7 +208,7 @@ class Caller:
             self._paces[name] = _Paced(RateLimiter(pace.start_per_s, pace.most_per_s))
         return self._paces[name]
 
-    async def _turn(self, request: Request, permit: Permit | None) -> "_Place":
+    async def _turn(self, request: Request, permit: Permit | None) -> Place:
         """Waits for the permit, for the pace, for the platform's pause to end, for room and for the breaker."""
         pace = self._pace(request)
         while True:
@@ -241,7 +216,7 @@ class Caller:
                 await permit.wait()
             slot = await self._in_line(pace, permit)
             if slot is not None:
-                return _Place(pace.rate, slot)
+                return Place(pace.rate, slot)
 
     async def _in_line(self, pace: "_Paced", permit: Permit | None) -> int | None:
         """The call's number at its pace; None where the permit is not given: nobody shall wait behind that."""
@@ -274,8 +249,6 @@ class Caller:
         finally:
             if wait_s > 0:
                 self._room.release()
-        if wait_s <= 0 and permit is not None:
-            permit.used()
         return wait_s
 
     async def _has_room(self) -> bool:
@@ -289,29 +262,45 @@ class Caller:
             return False
 
     async def _outcome(
-        self, request: Request, rate: RateLimiter, slot: int, sent_at: float
+        self, request: Request, turn: Place, drive: Drive, sent_at: float
     ) -> Response | Refusal:
         try:
-            answer = await self._exchange(request, rate)
+            answer = await self._exchange(request, turn.rate, drive)
         except AuthError as error:
+            if drive.permit is not None:
+                drive.permit.used()  # an attempt nevertheless
             return error.verdict
         except NoAnswerError as error:
             metrics.HTTP_REQUESTS.labels(self.platform.name, request.method, "none").inc()
             return _unanswered(request, error)
-        self._learn(rate, slot, answer, sent_at)
+        self._learn(turn, answer, sent_at)
         verdict = self._judge(request, answer)
-        return answer if isinstance(verdict, Delivered) else verdict
+        if not isinstance(verdict, Delivered):
+            return verdict
+        drive.taken = drive.taken or (not request.idempotent and answer.status < 300)
+        return answer
 
-    async def _exchange(self, request: Request, rate: RateLimiter) -> Response:
+    async def _exchange(self, request: Request, rate: RateLimiter, drive: Drive) -> Response:
         """Sends; after a 401 once more with a new token, where there is one to be had."""
         try:
-            headers = await self._auth.headers()
+            headers = await self._headers(drive.permit)
+            drive.sent = drive.sent or not request.idempotent
             answer = await self._counted(request, headers)
             if answer.status == 401 and 401 not in request.expect and self._auth.refused(headers):
-                return await self._counted(request, await self._auth.headers())
+                return await self._counted(request, await self._headers(drive.permit))
             return answer
         finally:
             rate.done()
+
+    async def _headers(self, permit: Permit | None) -> Mapping[str, str]:
+        """What to send with, right now: a token may have taken long, so the permit is asked again after it."""
+        headers = await self._auth.headers(permit)
+        if permit is not None:
+            while not permit.given():
+                await permit.wait()
+                headers = await self._auth.headers(permit)
+            permit.used()
+        return headers
 
     async def _counted(self, request: Request, headers: Mapping[str, str]) -> Response:
         begun = self._clock.monotonic_s()
@@ -328,20 +317,23 @@ class Caller:
             return self.platform.verdict(request, answer)
         except Exception as error:
             log.exception("verdict failed", extra={"platform": self.platform.name})
-            return Transient(f"verdict failed: {type(error).__name__}")
+            reason = f"verdict failed: {type(error).__name__}"
+            if answer.status == 429:  # whatever its body
+                return Transient(reason, retry_after(answer, self._clock.epoch_s()), throttled=True)
+            return Transient(reason, outcome_unknown=not request.idempotent, fault=True)
 
-    def _learn(self, rate: RateLimiter, slot: int, answer: Response, sent_at: float) -> None:
+    def _learn(self, turn: Place, answer: Response, sent_at: float) -> None:
         """The platform's budget, out of an answer's headers. A fault there must not lose the answer."""
+        now = self._clock.monotonic_s()
         try:
             advice = self.platform.rate(answer, self._clock.epoch_s())
+            if advice is None:
+                return
+            turn.rate.learn(turn.slot, advice, sent_at, now)
         except Exception:
             log.exception("rate headers not understood", extra={"platform": self.platform.name})
             return
-        if advice is None:
-            return
-        now = self._clock.monotonic_s()
-        rate.learn(slot, advice, sent_at, now)
-        self._limit.set(rate.per_s(now))
+        self._limit.set(turn.rate.per_s(now))
         if advice.remaining is not None:
             self._remaining.set(advice.remaining)
 

@@ -46,7 +46,8 @@ class Transient:
 
     `throttled`: the platform said "slower", not "broken". `early`: the platform is well, only this record must wait
     for another (its thread is not open yet): a bounded number of attempts, then rejected; never opens a breaker.
-    `outcome_unknown`: set by the kit where no answer came to a request that may have had its effect.
+    Set by the kit alone: `outcome_unknown` where a request may have had its effect and no answer came, or none that was
+    understood; `fault` where code of ours failed, so that it counts whatever state the platform is in.
     """
 
     reason: str
@@ -54,6 +55,7 @@ class Transient:
     throttled: bool = False
     early: bool = False
     outcome_unknown: bool = False
+    fault: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "after_s", advised_s(self.after_s))

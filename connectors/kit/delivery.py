@@ -241,8 +241,8 @@ class Deliveries:
         return await self._again(entry, verdict)
 
     async def _again(self, entry: Entry, verdict: Transient) -> Settled | Later:
-        """Later, or given up. While the platform is down or says "slower", failures do not count."""
-        well = self._caller.breaker.closed
+        """Later, or given up. While the platform is down or says "slower", failures do not count; faults of ours do."""
+        well = self._caller.breaker.closed or verdict.fault
         if well and not verdict.throttled:
             entry.failures += 1
         now = self._clock.monotonic_s()
@@ -256,7 +256,7 @@ class Deliveries:
 
 
 def _fault(error: Exception) -> Transient:
-    return Transient(f"fault in operation: {type(error).__name__}")
+    return Transient(f"fault in operation: {type(error).__name__}", fault=True)
 
 
 def _guarded(steps: AnySteps) -> AnySteps:
@@ -280,6 +280,6 @@ def _guarded(steps: AnySteps) -> AnySteps:
             raise
         log.exception("answer not understood")
         reason = f"answer not understood: {type(error).__name__}"
-        raise OperationError(Transient(reason, outcome_unknown=True)) from error
+        raise OperationError(Transient(reason, outcome_unknown=True, fault=True)) from error
     finally:
         steps.close()

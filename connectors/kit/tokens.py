@@ -9,8 +9,10 @@ from connectors.kit.auth import AuthError, Session, TokenCall
 from connectors.kit.clock import Clock
 from connectors.kit.connector import Request, Response
 from connectors.kit.http import NoAnswerError
+from connectors.kit.work import Permit
 
 TOKEN_PAUSE_S = 5.0  # after a failed early renewal, while the old token still holds
+LOCK_LOOK_S = 1.0  # in one go for another's renewal; in between the permit is looked at
 log = logging.getLogger(__name__)
 
 
@@ -32,21 +34,37 @@ class Authenticator:
         self._lock = asyncio.Lock()
         self._pause_until = 0.0
 
-    async def headers(self) -> Mapping[str, str]:
-        """Headers for a request now. Raises AuthError or NoAnswerError where there is no token to be had."""
+    async def headers(self, permit: Permit | None = None) -> Mapping[str, str]:
+        """Headers for a request now. Raises AuthError where there is no token to be had, for whatever reason, and
+        WithdrawnError where the permit is withdrawn while another renews it.
+        """
         now = self._clock.monotonic_s()
         if self._session.wants(now) is None:
             return self._session.headers()
         usable = self._session.usable(now)
         if usable and (self._lock.locked() or now < self._pause_until):
             return self._session.headers()
-        async with self._lock:
+        await self._locked(permit)
+        try:
             await self._renew()
+        finally:
+            self._lock.release()
         return self._session.headers()
 
     def refused(self, used: Mapping[str, str]) -> bool:
         """After a 401: whether to try once more, with what `headers` gives then."""
         return self._session.refused(used)
+
+    async def _locked(self, permit: Permit | None) -> None:
+        """Who holds the lock has it for a token request at most (TOKEN_TIMEOUT_S)."""
+        while True:
+            try:
+                async with asyncio.timeout(LOCK_LOOK_S):
+                    await self._lock.acquire()
+                    return
+            except TimeoutError:
+                if permit is not None:
+                    permit.given()
 
     async def _renew(self) -> None:
         now = self._clock.monotonic_s()
@@ -57,6 +75,6 @@ class Authenticator:
             self._session.learn(await self._http.fetch_token(call), now)
         except (AuthError, NoAnswerError) as error:
             if not self._session.usable(now):
-                raise
+                raise AuthError(error.verdict) from None  # the request itself was not sent
             self._pause_until = now + TOKEN_PAUSE_S
             log.warning("early token renewal failed", extra={"reason": error.verdict.reason})

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.kit import calls
-from connectors.kit.calls import PAUSES_MAX, Caller, Finished, Refused, Turn
+from connectors.kit.calls import Caller, Finished, Refused, Turn
 from connectors.kit.connector import (
     PAUSED,
     Pace,
@@ -19,6 +19,7 @@ from connectors.kit.connector import (
     Response,
     Transient,
 )
+from connectors.kit.drive import PAUSES_MAX
 from connectors.kit.exchange import PAUSE_S_MAX
 from connectors.kit.rate import RateLimiter
 from connectors.kit.work import WithdrawnError
