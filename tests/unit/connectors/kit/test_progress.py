@@ -101,7 +101,7 @@ offsets_with_holes = st.lists(
 
 
 @given(offsets_with_holes, st.randoms(use_true_random=False))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_what_has_room_is_known_to_a_successor_whatever_holes_there_are(
     offsets: list[int], dice: random.Random
 ) -> None:
@@ -133,7 +133,7 @@ def test_what_has_room_is_known_to_a_successor_whatever_holes_there_are(
 
 
 @given(offsets_with_holes, st.integers(0, INTENTS_MAX), st.integers(1, 9))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_metadata_never_exceeds_what_the_broker_takes_and_leaves_out_the_last_ones(
     offsets: list[int], intents_count: int, step: int
 ) -> None:
@@ -223,3 +223,24 @@ def test_more_intents_than_metadata_can_hold_are_refused() -> None:
         progress.intend(offset)
     with pytest.raises(OverflowError):
         progress.intend(INTENTS_MAX)
+
+
+@given(
+    st.lists(st.sampled_from([1, 2, 8, 33, 1_000, 2**30]), max_size=600),
+    st.lists(st.sampled_from([1, 33, 2**20, 2**30]), min_size=500, max_size=500),
+)
+@settings(max_examples=20, deadline=None)
+def test_as_many_records_as_the_room_says_never_need_more_than_there_is(
+    before: list[int], more: list[int]
+) -> None:
+    progress, offset = Progress(0), 0
+    progress.take(0)
+    for distance in before:
+        if progress.room < RECORD_BYTES_MAX:
+            break
+        offset += distance
+        progress.take(offset)
+    for distance in more[: progress.room // RECORD_BYTES_MAX]:
+        offset += distance
+        progress.take(offset)
+    assert progress.room >= 0
