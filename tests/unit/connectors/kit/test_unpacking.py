@@ -76,4 +76,6 @@ def test_an_answer_that_breaks_off_is_no_answer(end: int) -> None:
 
 
 def test_an_empty_answer_is_empty_whatever_its_coding() -> None:
-    of("gzip").end()
+    unpacking = of("gzip")
+    assert list(unpacking.pieces(b"")) == []
+    unpacking.end()
