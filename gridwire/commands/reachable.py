@@ -4,7 +4,7 @@ import msgspec
 from confluent_kafka import KafkaException
 from confluent_kafka.schema_registry import SchemaRegistryError
 
-from connectors.kit.live import Finding
+from connectors.kit.http.live import Finding
 from gridwire import kafka, partitions
 from gridwire.codec import Registry, RegistryUnavailableError
 from gridwire.commands.guard import LOG_LEVEL, AwayError, kafka_failed, registry_away, require

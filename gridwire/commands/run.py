@@ -108,7 +108,7 @@ def dry_run(limit: int) -> int:
 
     Exit status 0 also where no command waits. Raises SettingsError, also where no platform is configured.
     """
-    from connectors.kit import dry_run as dry  # noqa: PLC0415
+    from connectors.kit.sinks import dry_run as dry  # noqa: PLC0415
 
     config = configuration()
     require_one(config)

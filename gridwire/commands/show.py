@@ -186,7 +186,7 @@ def check_live() -> int:
 
 async def _looked(config: Configuration) -> int:
     # An HTTP client, which the others do without.
-    from connectors.kit.live import look  # noqa: PLC0415
+    from connectors.kit.http.live import look  # noqa: PLC0415
     from gridwire.commands.reachable import reached  # noqa: PLC0415
 
     stores = plan((*FEEDS, *FLOWS)).stores

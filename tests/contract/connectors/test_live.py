@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from connectors.kit import live
 from connectors.kit.auth import Bearer
 from connectors.kit.connector import Delivered, Platform, Probe
+from connectors.kit.http import live
 from connectors.registry import CONNECTORS
 from gridwire import cli
 from gridwire.commands.configuration import known_variables

@@ -67,7 +67,7 @@ def test_times_are_iso_and_in_utc_where_they_do_not_say() -> None:
 def test_a_platform_that_does_not_answer_or_refuses_is_said(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connectors.kit.backfill.ATTEMPTS_MAX", 1)
+    monkeypatch.setattr("connectors.kit.reads.backfill.ATTEMPTS_MAX", 1)
     status = cli.main(["backfill", "trading-grid/partners", "--since", SINCE, "--dry-run"])
     assert status == 1
     said = capsys.readouterr()

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, Message
 
-from connectors.kit import acks
-from connectors.kit.acks import AckedProducer, UnavailableError, _Write
-from connectors.kit.work import Output
+from connectors.kit.output.output import Output
+from connectors.kit.webhooks import acks
+from connectors.kit.webhooks.acks import AckedProducer, UnavailableError, _Write
 from gridwire import kafka as clients
 from gridwire.settings import KafkaSettings
 from tests.unit.connectors.kit.records import turns

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from connectors.kit import lane
 from connectors.kit.connector import Bulk, BulkSteps, Done, Item, ItemResult, Request
-from connectors.kit.work import Entry, Outcome
+from connectors.kit.lanes import lane
+from connectors.kit.lanes.work import Entry, Outcome
 from tests.unit.connectors.kit.bulks import World, bulk_steps, ids
 from tests.unit.connectors.kit.clocks import HeldTime
 from tests.unit.connectors.kit.records import assigned, turns

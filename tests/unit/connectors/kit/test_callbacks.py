@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from connectors.kit.callbacks import Callbacks
+from connectors.kit.base.callbacks import Callbacks
 from sandbox import kafka as local_kafka
 from tests.waiting import until
 

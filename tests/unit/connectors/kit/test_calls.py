@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.kit.auth import ClientCredentials
-from connectors.kit.breaker import BreakerPolicy
-from connectors.kit.calls import Caller, Finished, Refused
+from connectors.kit.base.permit import WithdrawnError
 from connectors.kit.connector import (
     MalformedError,
     Misconfigured,
@@ -20,9 +19,10 @@ from connectors.kit.connector import (
     Response,
     Transient,
 )
-from connectors.kit.drive import REQUESTS_MAX
-from connectors.kit.http import NoAnswerError
-from connectors.kit.work import WithdrawnError
+from connectors.kit.http.breaker import BreakerPolicy
+from connectors.kit.http.calls import Caller, Finished, Refused
+from connectors.kit.http.client import NoAnswerError
+from connectors.kit.http.drive import REQUESTS_MAX
 from gridwire.settings import Secret
 from tests.unit.connectors.kit.clocks import FakeTime
 from tests.unit.connectors.kit.platforms import Scripted, ScriptedHttp, answer, platform

@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from connectors.kit import tokens
 from connectors.kit.auth import ClientCredentials
-from connectors.kit.breaker import BreakerPolicy
-from connectors.kit.calls import Caller, Finished, Refused
+from connectors.kit.base.permit import WithdrawnError
 from connectors.kit.connector import (
     Delivered,
     RateAdvice,
@@ -20,10 +18,13 @@ from connectors.kit.connector import (
     Transient,
     Verdict,
 )
-from connectors.kit.http import NoAnswerError
-from connectors.kit.lane import LanePermit
-from connectors.kit.rate import RateLimiter
-from connectors.kit.work import Assigned, Later, Settled, WithdrawnError
+from connectors.kit.http import tokens
+from connectors.kit.http.breaker import BreakerPolicy
+from connectors.kit.http.calls import Caller, Finished, Refused
+from connectors.kit.http.client import NoAnswerError
+from connectors.kit.http.rate import RateLimiter
+from connectors.kit.lanes.lane import LanePermit
+from connectors.kit.lanes.work import Assigned, Later, Settled
 from gridwire.settings import Secret
 from tests.unit.connectors.kit import bulks, test_delivery
 from tests.unit.connectors.kit.clocks import FakeTime, HeldTime

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.kit import calls
-from connectors.kit.calls import Caller, Finished, Refused, Turn
+from connectors.kit.base.permit import WithdrawnError
 from connectors.kit.connector import (
     PAUSED,
     Pace,
@@ -19,10 +18,11 @@ from connectors.kit.connector import (
     Response,
     Transient,
 )
-from connectors.kit.drive import PAUSES_MAX
 from connectors.kit.exchange import PAUSE_S_MAX
-from connectors.kit.rate import RateLimiter
-from connectors.kit.work import WithdrawnError
+from connectors.kit.http import calls
+from connectors.kit.http.calls import Caller, Finished, Refused, Turn
+from connectors.kit.http.drive import PAUSES_MAX
+from connectors.kit.http.rate import RateLimiter
 from tests.unit.connectors.kit.clocks import FakeTime, HeldTime
 from tests.unit.connectors.kit.platforms import Scripted, ScriptedHttp, answer, platform
 from tests.unit.connectors.kit.records import FreePermit, turns

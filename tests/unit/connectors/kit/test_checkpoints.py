@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import Consumer, KafkaError
 
-from connectors.kit.checkpoints import Checkpoints
+from connectors.kit.reads.checkpoints import Checkpoints
 from gridwire.records import Checkpoint
 from gridwire.settings import KafkaSettings
 from gridwire.topics import CHECKPOINTS

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from connectors.kit.connector import Safety, Transient
-from connectors.kit.effects import Effects, Memory, id_of
-from connectors.kit.http import NoAnswerError
-from connectors.kit.reject_limit import PAUSE_S_FIRST, TRIES_MIN
-from connectors.kit.work import Assigned, Entry, Later, Settled
+from connectors.kit.http.client import NoAnswerError
+from connectors.kit.lanes.effects import Effects, Memory, id_of
+from connectors.kit.lanes.work import Assigned, Entry, Later, Settled
+from connectors.kit.sinks.reject_limit import PAUSE_S_FIRST, TRIES_MIN
 from gridwire import metrics
 from gridwire.limits import Limits
 from gridwire.replays import LetterId, Replay

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.kit.effects import (
+from connectors.kit.lanes.effects import (
     CHUNK_MS_MAX,
     ID_BYTES,
     Chunk,

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from connectors.kit import lane
 from connectors.kit.connector import (
     Bulk,
     Done,
@@ -14,11 +13,13 @@ from connectors.kit.connector import (
     Steps,
     Transient,
 )
-from connectors.kit.ends import LOOKED_S
-from connectors.kit.http import NoAnswerError
-from connectors.kit.lane import FAULTS_MAX
-from connectors.kit.outcomes import REGISTRY_DELAY_S
-from connectors.kit.work import Entry, Later, Output, Settled
+from connectors.kit.http.client import NoAnswerError
+from connectors.kit.lanes import lane
+from connectors.kit.lanes.ends import LOOKED_S
+from connectors.kit.lanes.lane import FAULTS_MAX
+from connectors.kit.lanes.work import Entry, Later, Settled
+from connectors.kit.output.output import Output
+from connectors.kit.sinks.outcomes import REGISTRY_DELAY_S
 from gridwire.codec import CodecError, RegistryUnavailableError
 from gridwire.dead_letters import OUR_FAULT, REASON, RECEIPT_UNFIT
 from gridwire.limits import Limits

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from connectors.kit import engine
-from connectors.kit.engine import Engine
-from connectors.kit.lanes import LanesBrokenError
-from connectors.kit.work import Entry, Settled
+from connectors.kit.lanes import engine
+from connectors.kit.lanes.engine import Engine
+from connectors.kit.lanes.lanes import LanesBrokenError
+from connectors.kit.lanes.work import Entry, Settled
 from gridwire.settings import KafkaSettings, load
 from tests.unit.connectors.kit.records import FakeFeed, assigned, entry
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from connectors.kit.commits import Committer
-from connectors.kit.feed import PAUSE_BYTES, TAKE_MAX, KafkaFeed
-from connectors.kit.work import Assigned, Entry
+from connectors.kit.lanes.feed import PAUSE_BYTES, TAKE_MAX, KafkaFeed
+from connectors.kit.lanes.work import Assigned, Entry
+from connectors.kit.output.commits import Committer
 from tests.unit.connectors.kit.records import assigned, entry
 from tests.unit.connectors.kit.test_settling import FakeCommitter
 

@@ -7,11 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 import httpx
 import pytest
 
-from connectors.kit.bodies import Bodies, BodyError, Place
 from connectors.kit.connector import Route, Source
-from connectors.kit.gateway import Wiring, gateway_app
-from connectors.kit.messages import Messages
+from connectors.kit.output.messages import Messages
 from connectors.kit.signatures import BearerToken
+from connectors.kit.webhooks.bodies import Bodies, BodyError, Place
+from connectors.kit.webhooks.gateway import Wiring, gateway_app
 from gridwire.serving import AsgiServer
 from gridwire.settings import Secret
 from tests.unit.connectors.kit.clocks import FakeTime

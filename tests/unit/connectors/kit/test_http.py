@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from connectors.kit import http
 from connectors.kit.auth import TokenCall
 from connectors.kit.connector import Misconfigured, Request, Transient
-from connectors.kit.http import HttpClient, NoAnswerError
+from connectors.kit.http import client as http
+from connectors.kit.http.client import HttpClient, NoAnswerError
 
 Reader = asyncio.StreamReader
 Writer = asyncio.StreamWriter

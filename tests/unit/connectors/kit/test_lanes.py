@@ -7,20 +7,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from connectors.kit import lane
-from connectors.kit import lanes as lanes_module
-from connectors.kit.lanes import Lanes
-from connectors.kit.work import (
-    Batch,
-    Entry,
-    Join,
-    Later,
-    Limits,
-    Outcomes,
-    Permit,
-    Settled,
-    WithdrawnError,
-)
+from connectors.kit.base.permit import Permit, WithdrawnError
+from connectors.kit.lanes import lane
+from connectors.kit.lanes import lanes as lanes_module
+from connectors.kit.lanes.lanes import Lanes
+from connectors.kit.lanes.work import Batch, Entry, Join, Later, Limits, Outcomes, Settled
 from tests.unit.connectors.kit.records import FakeFeed, assigned, entry, turns
 from tests.waiting import until
 

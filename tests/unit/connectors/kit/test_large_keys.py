@@ -6,10 +6,11 @@ import msgspec
 import pytest
 from confluent_kafka import Producer
 
-from connectors.kit.clock import SYSTEM
+from connectors.kit.base.clock import SYSTEM
 from connectors.kit.connector import Page
-from connectors.kit.messages import RECORD_BYTES_MAX, Messages
-from connectors.kit.work import Output, Settled
+from connectors.kit.lanes.work import Settled
+from connectors.kit.output.messages import RECORD_BYTES_MAX, Messages
+from connectors.kit.output.output import Output
 from gridwire import dead_letters
 from gridwire.codec import CodecError
 from gridwire.dead_letters import ENVELOPE_BYTES, KEY_BYTES_MAX

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from connectors.kit import membership
-from connectors.kit.callbacks import Rebalanced
-from connectors.kit.membership import Membership, OwnerError
+from connectors.kit.base.callbacks import Rebalanced
+from connectors.kit.reads import membership
+from connectors.kit.reads.membership import Membership, OwnerError
 from gridwire import kafka as clients
 from gridwire.settings import KafkaSettings
 from gridwire.topics import CHECKPOINTS

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from connectors.kit.calls import Caller
-from connectors.kit.commits import CommitFailedError, ProducerBrokenError
 from connectors.kit.connector import MalformedError, Page, Poll, Request, Response
-from connectors.kit.messages import Messages
-from connectors.kit.poller import PAGES_MAX, STOPPED_DELAY_S, Poller, Pollers
-from connectors.kit.work import Output
+from connectors.kit.http.calls import Caller
+from connectors.kit.output.commits import CommitFailedError, ProducerBrokenError
+from connectors.kit.output.messages import Messages
+from connectors.kit.output.output import Output
+from connectors.kit.reads.poller import PAGES_MAX, STOPPED_DELAY_S, Poller, Pollers
 from gridwire import dead_letters
 from gridwire.records import Checkpoint, Partner
 from gridwire.topics import CHECKPOINTS, TRADING_GRID_PARTNERS

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.kit.progress import (
+from connectors.kit.lanes.progress import (
     INTENTS_MAX,
     RECORD_BYTES_MAX,
     ROOM_BYTES,

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import pytest
 
 from connectors.kit.connector import ADVICE_S_MAX, RateAdvice
-from connectors.kit.rate import PENALTY_MIN, THROTTLED_PAUSE_S, RateLimiter
+from connectors.kit.http.rate import PENALTY_MIN, THROTTLED_PAUSE_S, RateLimiter
 
 SHARE_MIN = 0.95  # of what the platform allows
 THROTTLED_MAX = 0.001

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.kit.reject_limit import (
+from connectors.kit.sinks.reject_limit import (
     LOOK_AGAIN_S,
     PAUSE_S_FIRST,
     PAUSE_S_MAX,

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from connectors.kit.base.retry import RetryPolicy
 from connectors.kit.connector import ADVICE_S_MAX, Transient
-from connectors.kit.retry import RetryPolicy
 
 POLICY = RetryPolicy(delay_s_first=1.0, delay_s_max=8.0, attempts_max=5, age_s_max=100.0)
 

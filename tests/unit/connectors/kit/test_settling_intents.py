@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from connectors.kit.commits import CommitFailedError
-from connectors.kit.progress import INTENTS_MAX, Progress
-from connectors.kit.work import IntentError
+from connectors.kit.lanes.progress import INTENTS_MAX, Progress
+from connectors.kit.lanes.work import IntentError
+from connectors.kit.output.commits import CommitFailedError
 from tests.unit.connectors.kit.records import entry, turns
 from tests.unit.connectors.kit.test_settling import World
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from connectors.kit import settling
-from connectors.kit.commits import CommitFailedError
-from connectors.kit.settling import COMMITTING_S_MAX
+from connectors.kit.lanes import settling
+from connectors.kit.lanes.settling import COMMITTING_S_MAX
+from connectors.kit.output.commits import CommitFailedError
 from tests.unit.connectors.kit.test_settling import World
 
 

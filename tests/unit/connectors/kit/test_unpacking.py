@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from connectors.kit.unpacking import PIECE_BYTES_MAX, Unpacker, UnpackError, unpacker
+from connectors.kit.http.unpacking import PIECE_BYTES_MAX, Unpacker, UnpackError, unpacker
 
 PLAIN = b'{"a": [1, 2, 3]}' * 100
 
