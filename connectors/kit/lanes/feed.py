@@ -13,7 +13,6 @@ import asyncio
 import concurrent.futures
 import contextlib
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
@@ -21,6 +20,7 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from connectors.kit.base.callbacks import Callbacks
+from connectors.kit.base.thread import ClientThread
 from connectors.kit.lanes.lag import Lag
 from connectors.kit.lanes.ledger import LedgerReader, Ledgers
 from connectors.kit.lanes.progress import RECORD_BYTES_MAX, ROOM_BYTES, Progress
@@ -40,7 +40,6 @@ DRAIN_LOOK_S = 0.02
 OPEN_RETRY_S = 1.0
 PROBE_S = 2.0
 LAG_S = 1.0
-STUCK_S = 300.0
 log = logging.getLogger(__name__)
 
 
@@ -110,12 +109,11 @@ class KafkaFeed:
             session_s=clients.session_s,
             ledger=None if ledger is None else ledger.topic,
         )
-        self._beat = self._probe_at = self._lag_at = time.monotonic()
+        self._probe_at = self._lag_at = time.monotonic()
         self._full_since: float | None = None
         self._problem: str | None = "starting"
-        self._stopping = threading.Event()
-        self.ended: asyncio.Future[None] = self._loop.create_future()
-        self._thread = threading.Thread(target=self._run, name=f"kafka-{group}", daemon=True)
+        self._thread = ClientThread(f"kafka-{group}", self._work, self._end, self._over)
+        self.ended = self._thread.ended
 
     # ---- the loop's side -----------------------------------------------------------------------------------------
     def start(self) -> None:
@@ -123,10 +121,7 @@ class KafkaFeed:
 
     async def stop(self) -> None:
         """Finishes what is in flight, commits, leaves the group. `ended` is resolved afterwards."""
-        self._stopping.set()
-        with contextlib.suppress(Exception):  # whoever waits for `ended` sees it
-            await asyncio.shield(self.ended)
-        await asyncio.to_thread(self._thread.join, KAFKA_TIMEOUT_S)
+        await self._thread.stop(KAFKA_TIMEOUT_S)
 
     def confirmed(self) -> bool:
         return self._settling.confirmed()
@@ -152,50 +147,34 @@ class KafkaFeed:
 
     def live(self) -> str | None:
         """Why only a restart helps; None where it does not."""
-        if not self._thread.is_alive():
-            return "Kafka thread has ended"
-        silent_s = time.monotonic() - self._beat
-        return f"Kafka thread stuck for {silent_s:.0f} s" if silent_s > STUCK_S else None
+        return self._thread.live("Kafka thread")
 
     # ---- the thread ----------------------------------------------------------------------------------------------
-    def _run(self) -> None:
-        error: BaseException | None = None
-        try:
-            self._open()
-            while not self._stopping.is_set():
-                self._turn()
-        except BaseException as raised:  # noqa: BLE001 - whatever it is, whoever waits must hear of it
-            error = raised
-        try:
-            self._leave(list(self._assigned.values()), hand_back=error is None)
-            self._consumer.close()
-            self._callbacks.check()
-        except BaseException as raised:  # noqa: BLE001 - as above
-            error = error or raised
+    def _work(self) -> None:
+        self._open()
+        while not self._thread.stopping.is_set():
+            self._turn()
+
+    def _end(self, error: BaseException | None) -> None:
+        self._leave(list(self._assigned.values()), hand_back=error is None)
+        self._consumer.close()
+        self._callbacks.check()
+
+    def _over(self, error: BaseException | None) -> None:
         self._settling.close()
         if self._ledgers is not None:
             self._ledgers.close()
         self._problem = "stopped" if error is None else f"failed: {error}"
-        with contextlib.suppress(RuntimeError):  # the loop is gone
-            self._loop.call_soon_threadsafe(self._end, error)
-
-    def _end(self, error: BaseException | None) -> None:
-        if self.ended.done():
-            return
-        if error is None:
-            self.ended.set_result(None)
-        else:
-            self.ended.set_exception(error)
 
     def _open(self) -> None:
-        while not self._stopping.is_set():
+        while not self._thread.stopping.is_set():
             try:
                 self._settling.open()
                 break
             except KafkaException as error:
                 self._problem = f"Kafka does not answer: {kafka_error(error).name()}"
                 log.warning("waiting for Kafka", extra={"group": self.group, "why": self._problem})
-                self._stopping.wait(OPEN_RETRY_S)
+                self._thread.stopping.wait(OPEN_RETRY_S)
         self._consumer.subscribe(
             [self.topic],
             on_assign=self._callbacks.caught(self._on_assign),
@@ -207,13 +186,13 @@ class KafkaFeed:
     def _turn(self) -> None:
         buffered = sum(one.buffered for one in self._assigned.values())
         if self._hold(buffered):
-            self._stopping.wait(POLL_BUSY_S)
+            self._thread.stopping.wait(POLL_BUSY_S)
         else:
             self._take(POLL_BUSY_S if buffered or self._waiting else POLL_IDLE_S)
         self._read_back()
         self._balance(buffered)
         self._settling.commit_due(self._assigned.values())
-        now = self._beat = time.monotonic()
+        now = self._thread.beat = time.monotonic()
         if self._problem is not None and now >= self._probe_at:
             self._probe(now)
         if now >= self._lag_at:
@@ -310,7 +289,7 @@ class KafkaFeed:
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         metrics.REBALANCES.labels(self.group, "assigned").inc()
         metadata = consumer.consumer_group_metadata()
-        committed = self._settling.reached(partitions, self._stopping)
+        committed = self._settling.reached(partitions, self._thread.stopping)
         for one in committed:
             offset = one.offset if one.offset >= 0 else None
             progress = Progress(offset, one.metadata)
@@ -380,7 +359,7 @@ class KafkaFeed:
             if concurrent.futures.wait([draining], DRAIN_LOOK_S).done:
                 return
             self._settling.commit_due(self._assigned.values())
-            self._beat = time.monotonic()
+            self._thread.beat = time.monotonic()
         if draining is not None:
             draining.cancel()
             log.warning("not all finished before leaving", extra={"group": self.group})

@@ -6,9 +6,7 @@ never poll one resource for long: the new one's `transactional.id` fences the ol
 
 import asyncio
 import concurrent.futures
-import contextlib
 import logging
-import threading
 import time
 from collections.abc import Coroutine
 from typing import Any, Protocol
@@ -16,6 +14,7 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from connectors.kit.base.callbacks import Callbacks
+from connectors.kit.base.thread import ClientThread
 from gridwire import kafka as clients
 from gridwire import metrics
 from gridwire.settings import KafkaSettings
@@ -25,7 +24,6 @@ GROUP = "pollers"
 POLL_S = 0.2
 OWNER_S_MAX = 30.0  # for the owner to begin polling, or to end it
 JOIN_S = 10.0
-STUCK_S = 300.0
 log = logging.getLogger(__name__)
 
 
@@ -53,65 +51,44 @@ class Membership:
         self._callbacks = Callbacks()
         self._owner = owner
         self._loop = asyncio.get_running_loop()
-        self._stopping = threading.Event()
         self._problem: str | None = "joining the pollers' group"
-        self._beat = time.monotonic()
-        self.ended: asyncio.Future[None] = self._loop.create_future()
-        self._thread = threading.Thread(target=self._run, name="kafka-pollers", daemon=True)
+        self._thread = ClientThread("kafka-pollers", self._work, self._end, self._over)
+        self.ended = self._thread.ended
 
     def start(self) -> None:
         self._thread.start()
 
     async def stop(self) -> None:
-        self._stopping.set()
-        with contextlib.suppress(Exception):  # whoever waits for `ended` sees it
-            await asyncio.shield(self.ended)
-        await asyncio.to_thread(self._thread.join, JOIN_S)
+        await self._thread.stop(JOIN_S)
 
     def ready(self) -> str | None:
         return self._problem
 
     def live(self) -> str | None:
-        if not self._thread.is_alive():
-            return "pollers' group thread has ended"
-        silent_s = time.monotonic() - self._beat
-        return f"pollers' group thread stuck for {silent_s:.0f} s" if silent_s > STUCK_S else None
+        return self._thread.live("pollers' group thread")
 
     # ---- the thread ----------------------------------------------------------------------------------------------
-    def _run(self) -> None:
-        error: BaseException | None = None
-        try:
-            self._consumer.subscribe(
-                [CHECKPOINTS.name],
-                on_assign=self._callbacks.caught(self._on_assign),
-                on_revoke=self._callbacks.caught(self._on_revoke),
-                on_lost=self._callbacks.caught(self._on_revoke),
-            )
-            while not self._stopping.is_set():
-                self._turn()
-        except BaseException as raised:  # noqa: BLE001 - whatever it is, whoever waits must hear of it
-            error = raised
-        try:
-            self._consumer.close()
-            self._callbacks.check()
-        except BaseException as raised:  # noqa: BLE001 - as above
-            error = error or raised
-        self._problem = "stopped" if error is None else f"failed: {error}"
-        with contextlib.suppress(RuntimeError):  # the loop is gone
-            self._loop.call_soon_threadsafe(self._end, error)
+    def _work(self) -> None:
+        self._consumer.subscribe(
+            [CHECKPOINTS.name],
+            on_assign=self._callbacks.caught(self._on_assign),
+            on_revoke=self._callbacks.caught(self._on_revoke),
+            on_lost=self._callbacks.caught(self._on_revoke),
+        )
+        while not self._thread.stopping.is_set():
+            self._turn()
 
-    def _end(self, error: BaseException | None) -> None:
-        if self.ended.done():
-            return
-        if error is None:
-            self.ended.set_result(None)
-        else:
-            self.ended.set_exception(error)
+    def _end(self, _error: BaseException | None) -> None:
+        self._consumer.close()
+        self._callbacks.check()
+
+    def _over(self, error: BaseException | None) -> None:
+        self._problem = "stopped" if error is None else f"failed: {error}"
 
     def _turn(self) -> None:
         message = self._consumer.poll(POLL_S)
         self._callbacks.check()
-        self._beat = time.monotonic()
+        self._thread.beat = time.monotonic()
         error = message.error() if message is not None else None
         if error is not None and error.fatal():
             raise KafkaException(error)

@@ -176,8 +176,8 @@ async def test_whoever_gave_up_waiting_for_the_end_costs_nothing(world: World) -
     world.membership.start()
     await world.owner.began.wait()
     world.membership.ended.cancel()
-    world.membership._end(None)
-    world.membership._end(ValueError("too late"))
-    world.membership._stopping.set()
-    await asyncio.to_thread(world.membership._thread.join, ENDS_S_MAX)
+    world.membership._thread._end(None)
+    world.membership._thread._end(ValueError("too late"))
+    world.membership._thread.stopping.set()
+    await asyncio.to_thread(world.membership._thread._thread.join, ENDS_S_MAX)
     assert world.consumer.closed
