@@ -1,7 +1,7 @@
 """What is configurable about Braze. What its documents leave open is configuration, too."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -24,8 +24,9 @@ class BrazeSettings(msgspec.Struct, frozen=True, kw_only=True):
         Secret,
         Env(
             "BRAZE_API_KEY",
-            "a REST API key with users.track, users.export.ids, campaigns.trigger.send, "
-            "subscription.status.get and, where used, transactional.send",
+            "a REST API key with users.track, users.export.ids, campaigns.trigger.send, canvas.trigger.send, "
+            "campaigns.trigger.schedule.create and .delete, canvas.trigger.schedule.create and .delete, "
+            "catalogs.replace_items, subscription.status.get and .set and, where used, transactional.send",
         ),
     ]
     currents_token: Annotated[
@@ -51,6 +52,42 @@ class BrazeSettings(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: Annotated[
         int, msgspec.Meta(ge=1), Env("BRAZE_CONCURRENCY", "calls under way at once")
     ] = 8
+    track_objects_max: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=75),
+        Env(
+            "BRAZE_TRACK_OBJECTS_MAX",
+            "events or attributes in one request; newer contracts allow 50 of all sorts together",
+        ),
+    ] = 50
+    canvas_context: Annotated[
+        Literal["context", "canvas_entry_properties"],
+        Env("BRAZE_CANVAS_CONTEXT_KEY", "the name under which a Canvas takes its context"),
+    ] = "context"
+    schedule_context: Annotated[
+        Literal["context", "canvas_entry_properties"],
+        Env("BRAZE_SCHEDULE_CONTEXT_KEY", "the same, where an entry is scheduled"),
+    ] = "context"
+    catalog_requests_per_min: Annotated[
+        float,
+        msgspec.Meta(gt=0, le=16_000),
+        Env(
+            "BRAZE_CATALOG_REQUESTS_PER_MIN",
+            "catalogue requests a minute: Braze looks at 10 of them for what is back in stock",
+        ),
+    ] = 10.0
+    catalog_linger_s: Annotated[
+        float,
+        msgspec.Meta(ge=0, le=60),
+        Env("BRAZE_CATALOG_LINGER_S", "seconds that a catalogue request waits for more items"),
+    ] = 1.0
+    catalog_stock_field: Annotated[
+        str,
+        Env(
+            "BRAZE_CATALOG_STOCK_FIELD",
+            "the catalogue's numeric field that back-in-stock triggers look at",
+        ),
+    ] = "stock"
     sms_group_id: Annotated[
         str | None,
         Env(

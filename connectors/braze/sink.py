@@ -3,7 +3,9 @@
 from typing import TypeVar
 from urllib.parse import quote
 
+from connectors.braze import operations as more
 from connectors.braze import verdicts
+from connectors.braze.answers import field
 from connectors.braze.probes import probes
 from connectors.braze.settings import BrazeSettings
 from connectors.braze.wire import (
@@ -15,7 +17,6 @@ from connectors.braze.wire import (
     consent,
     export_body,
     profile,
-    text,
     transactional_body,
 )
 from connectors.kit.auth import Bearer
@@ -24,6 +25,7 @@ from connectors.kit.connector import (
     MalformedError,
     Operation,
     OperationError,
+    Pace,
     Platform,
     Request,
     Response,
@@ -49,8 +51,15 @@ def platform(settings: BrazeSettings) -> Platform:
         requests_per_s=settings.requests_per_s,
         concurrency=settings.concurrency,
         budget=verdicts.budget,
+        paces={verdicts.ITEMS: items_pace(settings)},
         probes=probes(settings),
     )
+
+
+def items_pace(settings: BrazeSettings) -> Pace:
+    """Braze looks at so many catalogue requests a minute for what is back in stock; no header says so."""
+    per_s = settings.catalog_requests_per_min / 60
+    return Pace(per_s, per_s)
 
 
 def sink(settings: BrazeSettings) -> Sink:
@@ -63,6 +72,7 @@ def sink(settings: BrazeSettings) -> Sink:
         Operation("trigger_campaign", trigger_safety, trigger_campaign),
         Operation("set_attributes", "natural", set_attributes),
         Operation("refresh_profile", "natural", refresh),
+        *more.operations(settings),
     )
     return Sink(
         platform=platform(settings),
@@ -95,7 +105,7 @@ def trigger_campaign(command: BrazeCommand, trigger: TriggerCampaign) -> Steps:
 
 def _sent(request: Request) -> Steps:
     response = yield request
-    return Done(object_id=_field(response, "dispatch_id"))
+    return Done(object_id=field(response, "dispatch_id"))
 
 
 def set_attributes(_command: BrazeCommand, change: SetAttributes) -> Steps:
@@ -135,8 +145,3 @@ def _shaped(response: Response, shape: type[S], what: str) -> S:
         return read(response.json(), shape, what)
     except MalformedError as error:
         raise OperationError(verdicts.unanswered(what)) from error
-
-
-def _field(response: Response, name: str) -> str | None:
-    body = response.json()
-    return text(body.get(name)) if isinstance(body, dict) else None
