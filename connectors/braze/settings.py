@@ -1,12 +1,21 @@
 """What is configurable about Braze. What its documents leave open is configuration, too."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
 
+from gridwire.records import FeedbackKind
 from gridwire.settings import Env, Secret, SettingsError
 from gridwire.shapes import URL
+
+FEEDBACK_EVENTS: Mapping[str, FeedbackKind] = {
+    "survey_answered": "survey",
+    "low_rating": "low_rating",
+    "churn_signal": "churn_signal",
+    "campaign_feedback": "campaign",
+}
 
 
 class BrazeSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +53,28 @@ class BrazeSettings(msgspec.Struct, frozen=True, kw_only=True):
             "the bearer token of webhooks from Canvases and campaigns; unset: no such route",
         ),
     ] = None
+    postback_secret: Annotated[
+        Secret | None,
+        Env(
+            "BRAZE_POSTBACK_SECRET",
+            "the `secret` in the URL of transactional postbacks; unset: no such route",
+        ),
+    ] = None
+    feedback_events: Annotated[
+        dict[str, FeedbackKind],
+        Env(
+            "BRAZE_FEEDBACK_EVENTS",
+            "a JSON object of event types of webhooks to survey, low_rating, churn_signal or campaign; "
+            "what is not in it is engagement",
+        ),
+    ] = msgspec.field(default_factory=lambda: dict(FEEDBACK_EVENTS))
+    back_in_stock_events: Annotated[
+        tuple[str, ...],
+        Env(
+            "BRAZE_BACK_IN_STOCK_EVENTS",
+            "custom events by which users ask to be told when a catalogue item is back in stock",
+        ),
+    ] = ("back_in_stock_subscribed",)
     requests_per_s: Annotated[
         float,
         msgspec.Meta(gt=0),
