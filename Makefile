@@ -65,6 +65,7 @@ bench: setup ## Measure against the peers, side by side (25 minutes; ARGS=--quic
 
 lock: setup ## Pin and hash what requirements*.in ask for (UPGRADE=--upgrade: at the newest versions)
 	@$(LOCK) $(UPGRADE) requirements.in -o requirements.txt
+	@$(LOCK) $(UPGRADE) -c requirements.txt requirements-otlp.in -o requirements-otlp.txt
 	@$(LOCK) $(UPGRADE) requirements-dev.in -o requirements-dev.txt
 	@$(LOCK) $(UPGRADE) requirements-bench.in -o requirements-bench.txt
 

@@ -54,25 +54,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run = commands.add_parser(
-        "run",
-        help="run a role until it is told to stop",
-        description="Runs a role until SIGTERM or Ctrl-C.",
-        epilog=ROLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    run.add_argument("role", choices=("sources", "streams", "sinks", "all"))
-    run.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="sinks only: show the requests that waiting commands lead to, send and commit nothing",
-    )
-    run.add_argument(
-        "--limit",
-        type=_count,
-        default=100,
-        help="how many commands a dry run shows (default %(default)s)",
-    )
+    _add_run(commands)
     flows = commands.add_parser("flows", help="list the flows, what each reads, joins and writes")
     flows.add_argument("--json", action="store_true", help="machine-readable")
     topics = commands.add_parser("topics", help="list all topics; --apply creates what is missing")
@@ -104,6 +86,34 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--keep", action="store_true", help="leave everything running afterwards, until Ctrl-C"
     )
+    _add_over_kafka(commands)
+    return top
+
+
+def _add_run(commands: Any) -> None:
+    run = commands.add_parser(
+        "run",
+        help="run a role until it is told to stop",
+        description="Runs a role until SIGTERM or Ctrl-C.",
+        epilog=ROLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.add_argument("role", choices=("sources", "streams", "sinks", "all"))
+    run.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="sinks only: show the requests that waiting commands lead to, send and commit nothing",
+    )
+    run.add_argument(
+        "--limit",
+        type=_count,
+        default=100,
+        help="how many commands a dry run shows (default %(default)s)",
+    )
+
+
+def _add_over_kafka(commands: Any) -> None:
+    """Commands that read what Kafka holds."""
     trace = commands.add_parser(
         "trace", help="show everything that follows from an event, over all topics"
     )
@@ -142,7 +152,6 @@ def parser() -> argparse.ArgumentParser:
         help="ops port of a stream worker; may be repeated (default GRIDWIRE_WORKER_URLS, or the changelog)",
     )
     table.add_argument("--json", action="store_true", help="the list machine-readable")
-    return top
 
 
 def _count(text: str) -> int:
@@ -188,9 +197,7 @@ def _over_kafka(arguments: argparse.Namespace) -> int:
     """Commands that read what Kafka holds, or write to it."""
     if arguments.command == "backfill":
         run = _module("backfill").backfill
-        return int(
-            run(arguments.what, arguments.since, arguments.until, dry_run=arguments.dry_run)
-        )
+        return int(run(arguments.what, arguments.since, arguments.until, dry_run=arguments.dry_run))
     guarded = _module("guard").guarded
     settings = load(KafkaSettings)
     if arguments.command == "topics":

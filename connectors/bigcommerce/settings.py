@@ -56,6 +56,14 @@ class BigCommerceSettings(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: Annotated[
         int, msgspec.Meta(ge=1), Env("BIGCOMMERCE_CONCURRENCY", "calls under way at once")
     ] = 4
+    inventory_items_max: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=2_000),
+        Env(
+            "BIGCOMMERCE_INVENTORY_ITEMS_MAX",
+            "stock updates per call; BigCommerce takes up to 2000, and saves all of a call or none",
+        ),
+    ] = 10
     write_pause_s: Annotated[
         float,
         msgspec.Meta(ge=0),

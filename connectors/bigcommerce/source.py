@@ -83,6 +83,7 @@ def platform(settings: BigCommerceSettings) -> Platform:
         rate=verdicts.rate,
         requests_per_s=settings.requests_per_s,
         concurrency=settings.concurrency,
+        replicas_max=1,  # the quota is the store's
         headers={"accept": "application/json"},  # without it V2 may answer XML
         probes=probes(),
     )

@@ -274,10 +274,15 @@ def deleted(product_id: int, variant_id: int | None, reading: Reading) -> BigCom
 
 
 # ---- what we send --------------------------------------------------------------------------------
-def inventory_body(change: SetInventory, location_id: int, command_id: str) -> dict[str, Any]:
-    """/v3/inventory/adjustments/absolute; the reason tells our own writes apart."""
-    item = {"location_id": location_id, "sku": change.sku, "quantity": change.quantity}
-    return {"reason": f"gridwire {command_id}", "items": [item]}
+def inventory_item(change: SetInventory, location_id: int) -> dict[str, Any]:
+    """One item of /v3/inventory/adjustments/absolute."""
+    return {"location_id": location_id, "sku": change.sku, "quantity": change.quantity}
+
+
+def inventory_body(items: Sequence[Mapping[str, Any]], command_id: str) -> dict[str, Any]:
+    """/v3/inventory/adjustments/absolute; the reason tells our own writes apart, by the first command."""
+    more = f" and {len(items) - 1} more" if len(items) > 1 else ""
+    return {"reason": f"gridwire {command_id}{more}", "items": list(items)}
 
 
 def variant_body(change: SetSelling) -> dict[str, Any]:

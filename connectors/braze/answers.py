@@ -1,7 +1,8 @@
 """What Braze's answers hold beside their verdict."""
 
-from connectors.braze.wire import text
-from connectors.kit.connector import Response
+from connectors.braze import verdicts
+from connectors.braze.wire import refused_items, text
+from connectors.kit.connector import Done, ItemResult, OperationError, Request, Response
 from connectors.kit.reading import server_s
 from gridwire.records import BrazeCommand
 
@@ -16,3 +17,19 @@ def answered_ms(response: Response, command: BrazeCommand) -> int:
     """When Braze answered, by its own clock; when the command was written, where Braze does not say."""
     at_s = server_s(response.headers)
     return command.produced_at if at_s is None else at_s * 1000
+
+
+def tracked(request: Request, response: Response, array: str, count: int) -> list[ItemResult]:
+    """What /users/track did with each item of `array`: what its errors do not list has been processed.
+
+    Raises OperationError where Braze does not say which it refused: then the batch is narrowed down.
+    """
+    body = response.json()
+    errors = body.get("errors") if isinstance(body, dict) else None
+    refused = refused_items(errors, count, array)
+    if refused is None:
+        raise OperationError(verdicts.item_refused(request, verdicts.said(response)))
+    return [
+        verdicts.item_refused(request, refused[number]) if number in refused else Done()
+        for number in range(count)
+    ]

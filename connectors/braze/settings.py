@@ -83,12 +83,12 @@ class BrazeSettings(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: Annotated[
         int, msgspec.Meta(ge=1), Env("BRAZE_CONCURRENCY", "calls under way at once")
     ] = 8
-    track_objects_max: Annotated[
+    track_items_max: Annotated[
         int,
         msgspec.Meta(ge=1, le=75),
         Env(
-            "BRAZE_TRACK_OBJECTS_MAX",
-            "events or attributes in one request; newer contracts allow 50 of all sorts together",
+            "BRAZE_TRACK_ITEMS_MAX",
+            "attributes or events per call of /users/track: 50 is right for every contract, older ones allow 75",
         ),
     ] = 50
     canvas_context: Annotated[

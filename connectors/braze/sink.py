@@ -1,11 +1,12 @@
 """What gridwire does in Braze: messages to one existing user, attributes, profiles."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 from urllib.parse import quote
 
 from connectors.braze import operations as more
 from connectors.braze import verdicts
-from connectors.braze.answers import field
+from connectors.braze.answers import field, tracked
 from connectors.braze.probes import probes
 from connectors.braze.settings import BrazeSettings
 from connectors.braze.wire import (
@@ -21,7 +22,10 @@ from connectors.braze.wire import (
 )
 from connectors.kit.auth import Bearer
 from connectors.kit.connector import (
+    Bulk,
+    BulkSteps,
     Done,
+    Item,
     MalformedError,
     Operation,
     OperationError,
@@ -38,6 +42,7 @@ from gridwire.records import BrazeCommand, RefreshProfile, SetAttributes, Trigge
 from gridwire.topics import BRAZE_COMMANDS, BRAZE_PROFILES, BRAZE_RECEIPTS
 
 S = TypeVar("S")
+TRACK_BYTES_MAX = 3_500_000  # Braze takes bodies of 4 MB
 
 
 def platform(settings: BrazeSettings) -> Platform:
@@ -70,7 +75,7 @@ def sink(settings: BrazeSettings) -> Sink:
 
     operations = (
         Operation("trigger_campaign", trigger_safety, trigger_campaign),
-        Operation("set_attributes", "natural", set_attributes),
+        Operation("set_attributes", "natural", set_attributes, _attributes_of_many(settings)),
         Operation("refresh_profile", "natural", refresh),
         *more.operations(settings),
     )
@@ -112,6 +117,28 @@ def set_attributes(_command: BrazeCommand, change: SetAttributes) -> Steps:
     """Custom attributes of one existing user; a user that Braze does not know stays unknown."""
     yield Request(method="POST", path=verdicts.TRACK, json=attributes_body(change))
     return Done()
+
+
+def set_attributes_of_many(items: Sequence[Item]) -> BulkSteps:
+    """Custom attributes of several users. Raises OperationError where Braze does not say whose it refused."""
+    request = Request(
+        method="POST",
+        path=verdicts.TRACK,
+        json=attributes_body(*(item.body for item in items)),
+        expect=frozenset(verdicts.SUCCESS),
+    )
+    response = yield request
+    return tracked(request, response, "attributes", len(items))
+
+
+def _attributes_of_many(settings: BrazeSettings) -> Bulk:
+    return Bulk(
+        steps=set_attributes_of_many,
+        items_max=settings.track_items_max,
+        bytes_max=TRACK_BYTES_MAX,
+        apart=lambda _command, change: change.customer_ref,
+        parallel_max=settings.concurrency,
+    )
 
 
 def refresh_profile(

@@ -12,7 +12,7 @@ from connectors.kit.connector import (
     Transient,
     Verdict,
 )
-from connectors.kit.reading import detailed, number, whole
+from connectors.kit.reading import detailed, number, vendor_text, whole
 from connectors.kit.verdicts import VerdictTable, When, epoch_s, first, on, retry_after
 
 TRANSACTIONAL = "/transactional/v1/campaigns/"
@@ -23,6 +23,7 @@ CATALOGS = "/catalogs/"
 # Budgets that several endpoints draw on together.
 SENDS, SHARED, ITEMS = "sends", "shared", "catalog items"
 SUCCESS = range(200, 300)
+ITEM_REFUSED = "braze refused the item"
 # Braze's words for an external_send_id that it has already taken.
 ALREADY_QUEUED = "external reference has been queued"
 
@@ -54,7 +55,7 @@ RULES = (
         then=Rejected("campaign or canvas is paused, stopped or archived: resume it, then replay"),
         when=_says("notice"),
     ),
-    on(SUCCESS, then=Rejected("braze refused the item"), when=_says("errors")),
+    on(SUCCESS, then=Rejected(ITEM_REFUSED), when=_says("errors")),
     on(400, then=Delivered(), when=_already_queued),
     on(400, then=Rejected("braze refused the request")),
     on(401, then=Misconfigured("BRAZE_API_KEY is not valid at BRAZE_BASE_URL")),
@@ -93,6 +94,12 @@ def _table(request: Request) -> VerdictTable:
     if request.path.startswith(TRANSACTIONAL):
         return BY_ID
     return BY_CATALOG if request.path.startswith(CATALOGS) else BY_URL
+
+
+def item_refused(request: Request, vendor_said: Any) -> Rejected:
+    """One item of a batch was not taken."""
+    said_so = f": {vendor_text(vendor_said, request)}" if vendor_said else ""
+    return Rejected(ITEM_REFUSED + said_so)
 
 
 def rate(response: Response, now_s: float) -> RateAdvice | None:

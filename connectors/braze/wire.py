@@ -77,10 +77,31 @@ def transactional_body(command_id: str, trigger: TriggerCampaign) -> dict[str, A
     }
 
 
-def attributes_body(change: SetAttributes) -> dict[str, Any]:
-    """/users/track for one existing user."""
+def attributes_body(*changes: SetAttributes) -> dict[str, Any]:
+    """/users/track for existing users."""
+    return {"attributes": [_attributes(change) for change in changes]}
+
+
+def _attributes(change: SetAttributes) -> dict[str, Any]:
     own = {"external_id": change.customer_ref, "_update_existing_only": True}
-    return {"attributes": [{**change.attributes, **own}]}
+    return {**change.attributes, **own}
+
+
+def refused_items(errors: Any, count: int, array: str = "attributes") -> dict[int, str] | None:
+    """Index → what Braze says of it, out of the `errors` of /users/track; what is not listed was processed.
+
+    None where it does not say which: Braze lists objects with an index, or texts without one.
+    """
+    found: dict[int, str] = {}
+    listed = errors if isinstance(errors, list) else [errors] if errors else []
+    for error in listed:
+        index = error.get("index") if isinstance(error, dict) else None
+        if not isinstance(index, int) or not 0 <= index < count:
+            return None
+        if error.get("input_array", array) != array:
+            return None
+        found[index] = text(error.get("type") or error.get("message")) or ""
+    return found
 
 
 def export_body(customer_ref: str) -> dict[str, Any]:

@@ -13,14 +13,13 @@ from functools import partial
 
 import msgspec
 
-from connectors.kit.calls import Caller, Finished, Refused, Turn
+from connectors.kit.calls import Caller, Finished, Refused, Step, Turn
 from connectors.kit.connector import (
     Bulk,
     BulkSteps,
     Item,
     ItemResult,
     Operation,
-    Pause,
     Rejected,
     Request,
     Response,
@@ -135,7 +134,7 @@ def _results(result: Finished[Answered] | Refused, count: int) -> list[ItemResul
     return [*result.value[:count], *missing * (count - len(result.value))]
 
 
-def _late(bulk: Bulk, batch: Batch) -> Generator[Request | Pause | Turn, Response, Answered]:
+def _late(bulk: Bulk, batch: Batch) -> Generator[Step, Response, Answered]:
     """The operation's steps for what is there once the turn of the first request has come."""
     like = _first(bulk.steps(_items(batch.look())))
     if like is not None:
@@ -144,7 +143,7 @@ def _late(bulk: Bulk, batch: Batch) -> Generator[Request | Pause | Turn, Respons
     try:
         step = next(steps)
         while True:
-            batch.reading = isinstance(step, Pause) or step.method == "GET"
+            batch.reading = not isinstance(step, Request) or step.method == "GET"
             step = steps.send((yield step))
     except StopIteration as end:
         results: Answered = end.value

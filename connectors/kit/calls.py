@@ -15,6 +15,7 @@ from connectors.kit.clock import SYSTEM, Clock
 from connectors.kit.connector import (
     PAUSED,
     Delivered,
+    Download,
     MalformedError,
     Misconfigured,
     NotThereError,
@@ -27,6 +28,7 @@ from connectors.kit.connector import (
     Response,
     Transient,
 )
+from connectors.kit.downloads import Downloader, LinkError
 from connectors.kit.http import NoAnswerError
 from connectors.kit.rate import RateLimiter
 from connectors.kit.tokens import Authenticator, Sender
@@ -68,7 +70,7 @@ class Turn:
     like: Request
 
 
-Step = Request | Pause | Turn
+Step = Request | Pause | Turn | Download
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class Caller:
         self._auth = Authenticator(platform.auth.session(), http, clock)
         self._rates: dict[str, RateLimiter] = {}
         self._room = asyncio.Semaphore(platform.concurrency)
+        self._downloads = Downloader(platform.links) if platform.links else None
         self.breaker = Breaker(breaker or BreakerPolicy(), clock.chance)
         self._limit = metrics.RATE_LIMIT.labels(platform.name)
         self._remaining = metrics.RATE_REMAINING.labels(platform.name)
@@ -164,12 +167,26 @@ class Caller:
                 drive.requests += 1
                 turn, drive.turn = drive.turn, None
                 return await self._call(step, turn or await self._turn(step, drive.permit))
+            case Download():
+                drive.requests += 1
+                return await self._download(step, drive.permit)
             case Pause():
                 drive.pauses += 1
                 await self._pause(step.seconds, drive.permit)
             case Turn():
                 drive.turn = await self._turn(step.like, drive.permit)
         return PAUSED
+
+    async def _download(self, download: Download, permit: Permit | None) -> Response | Refusal:
+        """From another host than the platform's own: neither its pace nor its breaker is concerned."""
+        if self._downloads is None:
+            return Rejected("link refused: the connector names no hosts to download from")
+        if permit is not None and not permit.given():
+            await permit.wait()
+        try:
+            return await self._downloads.fetch(download)
+        except LinkError as error:
+            return error.verdict
 
     async def _pause(self, seconds: float, permit: Permit | None) -> None:
         """Waits; ends early with WithdrawnError where what we wait for is another's."""

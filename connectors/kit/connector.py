@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from connectors.kit.exchange import PAUSED as PAUSED  # noqa: PLC0414 - part of the vocabulary
+from connectors.kit.exchange import Download as Download  # noqa: PLC0414 - part of the vocabulary
 from connectors.kit.exchange import Pause as Pause  # noqa: PLC0414 - part of the vocabulary
 from connectors.kit.exchange import Request as Request  # noqa: PLC0414 - part of the vocabulary
 from connectors.kit.exchange import Response as Response  # noqa: PLC0414 - part of the vocabulary
+from connectors.kit.links import Links
 from gridwire.records import Notice, Record
 from gridwire.topics import Topic
 
@@ -93,7 +95,7 @@ class Item:
 
 
 ItemResult = Done | Transient | Rejected | Misconfigured
-BulkSteps = Generator[Request | Pause, Response, Sequence[ItemResult]]
+BulkSteps = Generator[Request | Pause | Download, Response, Sequence[ItemResult]]
 
 
 def one_group(_command: Any, _body: Any) -> Hashable:
@@ -130,7 +132,8 @@ class Bulk:
     def __post_init__(self) -> None:
         if not 1 <= self.items_max <= BULK_ITEMS_MAX:
             raise ValueError(f"items_max must be 1 to {BULK_ITEMS_MAX}")
-        if self.parallel_max < 1 or self.linger_s < 0 or (self.bytes_max or 1) < 1:
+        least = min(self.parallel_max, 1 if self.bytes_max is None else self.bytes_max)
+        if least < 1 or self.linger_s < 0:
             raise ValueError("parallel_max and bytes_max must be 1 or more, linger_s not below 0")
 
 
@@ -146,7 +149,7 @@ class Operation:
 
     name: str
     safety: Safety | Callable[[Any], Safety]
-    steps: Callable[[Any, Any], Generator[Request | Pause, Response, Done]]
+    steps: Callable[[Any, Any], Generator[Request | Pause | Download, Response, Done]]
     bulk: Bulk | None = None
 
     def __post_init__(self) -> None:
@@ -209,7 +212,10 @@ class Platform:
     `rate(response, now_s)` reads the budget from headers. `requests_per_s`: what to start with.
     `budget(request)` names the budget that a request draws on, from a small fixed set: a platform with limits per
     endpoint answers with figures of that endpoint, and a 429 of one says nothing about the others.
-    `probes`: what `gridwire check --live` asks.
+    `paces`: budgets that start at a pace of their own, or have a ceiling. `concurrency`: calls under way at once, per
+    process. `replicas_max`: the limits are the whole account's, so by default no more processes than this run its sink;
+    None: as many as there are partitions.
+    `probes`: what `gridwire check --live` asks. `links`: which links of its own it is asked to download; None: none.
     """
 
     name: str
@@ -224,6 +230,7 @@ class Platform:
     paces: Mapping[str, Pace] = field(default_factory=dict)
     replicas_max: int | None = None
     probes: tuple[Probe, ...] = ()
+    links: Links | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,14 @@ What makes a change be seen, whatever happens between two pages or two polls:
 - A span ends `lag_ms` before now and the next begins `overlap_ms` before that end. So a change is found where it is
   listed at most `lag_ms + overlap_ms` after the time that the platform gives it: the platform's clock may be so much
   behind ours, and its index so much behind its writes.
-- Within a span nothing is added, things only leave: what changes has a time after the span's end, and comes in a later
-  one. What leaves shifts the pages behind it, so each page after the first is checked to follow the one before: by an
-  overlap of one row, or, where pages have numbers, by reading the one before once more. Where it does not follow, the
-  span is read again from the time reached.
-- A chain's cursor is a place, not a number of rows: writes between pages do no harm. It looks back `overlap_ms` behind
-  the latest change seen, so a change is found where it is listed at most so long after a later one.
+- What changes while a span is read has a time after the span's end: it leaves, and comes in a later one. What leaves
+  shifts the pages behind it, so each page after the first is checked to follow the one before: by an overlap of one
+  row, or, where pages have numbers, by reading the one before once more. Where it does not follow, the span is read
+  again from the time reached. (Where pages have numbers nothing may be added to a span, either: `lag_ms` must be what
+  the platform needs to list a change.)
+- A chain's cursor is a place, not a number of rows: writes between pages do no harm. The next one begins `overlap_ms`
+  before the latest change seen, and before the time at which this one began: so a change is found where it is listed
+  at most so long after the time that the platform gives it.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -68,11 +70,12 @@ class Span(msgspec.Struct, frozen=True, tag_field="kind", tag="span", kw_only=Tr
 class Chain(msgspec.Struct, frozen=True, tag_field="kind", tag="chain", kw_only=True):
     """What changed since `since_ms`, from the page at `cursor` on; `latest_ms`: the latest change seen so far.
 
-    `restarts`: how often it was begun anew since it last came to its end.
+    `begun_ms`: when its first page was asked for. `restarts`: how often it was begun anew before it came to its end.
     """
 
     since_ms: int
     cursor: str | None = None
+    begun_ms: int = 0
     latest_ms: int = 0
     restarts: int = 0
     v: int = FORMAT
@@ -191,7 +194,7 @@ class Spans:
                 return [], self._again(at)
         fresh = rows[1:] if asked.offset and not self.numbered else rows
         marks = [mark(row) for row in fresh]
-        if len(rows) < self.limit:
+        if len(rows) < asked.limit:
             return fresh, Span(since_ms=at.since_ms, until_ms=at.until_ms, done=True)
         return fresh, self._on(at, asked.offset + len(rows), marks)
 
@@ -199,9 +202,9 @@ class Spans:
         """With free offsets the last row that was read comes again, as the first."""
         if self.numbered:
             offset = at.rows if at.rows % self.limit == 0 else 0
-        else:
-            offset = max(0, at.rows - 1)
-        return Ask(at.since_ms, at.until_ms, offset, self.limit)
+            return Ask(at.since_ms, at.until_ms, offset, self.limit)
+        offset = max(0, at.rows - 1)
+        return Ask(at.since_ms, at.until_ms, offset, min(self.limit, self.cap - offset))
 
     def _follows(
         self,
@@ -233,15 +236,14 @@ class Spans:
         """After a full page: by time where enough has been read and time has moved, by rows otherwise."""
         times = [m.at_ms for m in marks if m.at_ms is not None and m.at_ms <= at.until_ms]
         reached_ms = max([at.reached_ms, *times])
-        following = rows if self.numbered else rows - 1
-        full = following + self.limit > self.cap
+        full = rows + (self.limit if self.numbered else 1) > self.cap
         cut_ms = self._cut(reached_ms)
         if (full or rows >= self.stride) and cut_ms > at.since_ms:
             return Span(since_ms=cut_ms, until_ms=at.until_ms)
         if full:
             raise MalformedError(
-                f"list: more than {self.cap} objects changed within {self.unit_ms + self.back_ms} ms, and the platform "
-                "lists no more: read that time by hand, then delete the checkpoint to poll anew"
+                f"list: {self.cap} objects or more changed within {self.unit_ms + self.back_ms} ms, and the platform "
+                "lists no more of them: change one of them, or read them by hand and delete the checkpoint to poll anew"
             )
         return Span(
             since_ms=at.since_ms,
@@ -273,29 +275,31 @@ class Chains:
     log: bool = False
 
     def begin(
-        self, checkpoint: str | None, first_since_ms: int, earlier: Callable[[Any], Chain]
+        self,
+        checkpoint: str | None,
+        now_ms: int,
+        first_since_ms: int,
+        earlier: Callable[[Any], Chain],
     ) -> Chain:
         """Where to read on. Raises MalformedError for a checkpoint that is none of ours."""
         if checkpoint is None:
-            return Chain(since_ms=max(0, first_since_ms))
-        return held(checkpoint, Chain, earlier)
+            return Chain(since_ms=max(0, first_since_ms), begun_ms=now_ms)
+        at = held(checkpoint, Chain, earlier)
+        return at if at.cursor is not None else msgspec.structs.replace(at, begun_ms=now_ms)
 
-    def after(
-        self, at: Chain, following: str | None, *, more: bool, times: Sequence[int], now_ms: int
-    ) -> Chain:
-        """Where the poll goes on after a page whose rows changed at `times`. Raises MalformedError for a page loop.
-
-        A time in the future counts as now: one wrong date must not make the poll pass over what comes until then.
-        """
+    def after(self, at: Chain, following: str | None, *, more: bool, times: Sequence[int]) -> Chain:
+        """Where the poll goes on after a page whose rows changed at `times`. Raises MalformedError for a page loop."""
         if more and (following is None or following == at.cursor):
             raise MalformedError("list: its next cursor is the one that led here")
-        latest_ms = max([at.latest_ms, *(min(one, now_ms) for one in times)])
-        if more:
+        latest_ms = max([at.latest_ms, *times])
+        if more or self.log:
             return Chain(
-                since_ms=at.since_ms, cursor=following, latest_ms=latest_ms, restarts=at.restarts
+                since_ms=at.since_ms,
+                cursor=following or at.cursor,
+                begun_ms=at.begun_ms,
+                latest_ms=latest_ms,
+                restarts=at.restarts if more else 0,
             )
-        if self.log:
-            return Chain(since_ms=at.since_ms, cursor=following or at.cursor, latest_ms=latest_ms)
         return Chain(since_ms=self._since(at, latest_ms))
 
     def expired(self, at: Chain) -> Chain:
@@ -310,4 +314,9 @@ class Chains:
         return Chain(since_ms=self._since(at, at.latest_ms), restarts=at.restarts + 1)
 
     def _since(self, at: Chain, latest_ms: int) -> int:
-        return max(at.since_ms, latest_ms - self.overlap_ms)
+        """A wrong date in the future does no harm to a list: no chain begins later than the one before it did.
+
+        A log is in order of its writing: what came before its latest event has come.
+        """
+        reached_ms = latest_ms if self.log else min(latest_ms, at.begun_ms)
+        return max(at.since_ms, reached_ms - self.overlap_ms)

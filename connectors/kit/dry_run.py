@@ -178,6 +178,8 @@ def _line(sink: Sink, codec: Codec, message: Message, *, intended: bool) -> dict
         reason = "unknown operation" if operation is None else "command without its operation"
         return line | {"outcome": "rejected", "reason": reason}
     line["safety"] = operation.safety_of(body)
+    if operation.bulk is not None:
+        line["together"] = f"with up to {operation.bulk.items_max - 1} others in one request"
     if intended:
         line["note"] = "an earlier attempt may have been sent: GRIDWIRE_SINK_UNSAFE_REPEATS decides"
     return line | _first(operation, command, body)
@@ -187,7 +189,7 @@ def _first(operation: Operation, command: Any, body: Any) -> dict[str, Any]:
     """The operation's first request, or how it ends without one."""
     steps = operation.steps(command, body)
     try:
-        request = next(steps)
+        step = next(steps)
     except StopIteration:
         return {"outcome": "delivered", "reason": "nothing needs to be sent"}
     except OperationError as error:
@@ -196,8 +198,10 @@ def _first(operation: Operation, command: Any, body: Any) -> dict[str, Any]:
         return {"outcome": "transient", "reason": f"fault in operation: {type(error).__name__}"}
     finally:
         steps.close()
-    shown = _request(request, Redaction.of(command))
-    looks = request.method == "GET" or operation.safety_of(body) == "lookup"
+    if not isinstance(step, Request):
+        return {"first": type(step).__name__.lower(), "then": DEPENDS}  # a link is a secret
+    shown = _request(step, Redaction.of(command))
+    looks = step.method == "GET" or operation.safety_of(body) == "lookup"
     return shown | ({"then": DEPENDS} if looks else {})
 
 

@@ -50,4 +50,20 @@ class Pause:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A step: the file behind a link that the platform sent, guarded by `Platform.links`. What comes back is a Response
+    with the file as its body.
+
+    `types`: media types that are wanted here, of those that the platform's links allow (empty: all of them).
+    `bytes_max`: of this file, 0 for the platform's own bound. `expect`: statuses that the generator judges itself,
+    such as those of a link that has expired; they come without a body.
+    """
+
+    url: str = field(repr=False)
+    types: tuple[str, ...] = ()
+    bytes_max: int = 0
+    expect: frozenset[int] = frozenset()
+
+
 PAUSED = Response(0, {}, b"")

@@ -35,10 +35,11 @@ from connectors.kit.letters import letters_of_raw
 from connectors.kit.messages import Messages
 from connectors.kit.signatures import Signed, in_url
 from connectors.kit.work import Output
-from gridwire import metrics
+from gridwire import metrics, tracing
 from gridwire.codec import CodecError, RegistryUnavailableError
 from gridwire.dead_letters import Why, count
-from gridwire.topics import DEAD_LETTER_SOURCES
+from gridwire.records import Record
+from gridwire.topics import DEAD_LETTER_SOURCES, Topic
 
 RETRY_AFTER_S = 5
 FORM_FIELDS_MAX = 1_000
@@ -170,7 +171,7 @@ class Endpoint:
             intake = self._read(delivery)
         except MalformedError as error:
             return await self._malformed(raw, str(error))
-        await self._produce(intake, raw)
+        await self._produce(intake, raw, delivery.received_ms)
         if known is not None:
             self._answered.add(known)
         return ACCEPTED
@@ -245,9 +246,10 @@ class Endpoint:
         log.warning("delivery malformed", extra={"route": self._source, "reason": reason})
         return Answer(400, "malformed", reason)
 
-    async def _produce(self, intake: Intake, raw: bytes) -> None:
+    async def _produce(self, intake: Intake, raw: bytes, received_ms: int) -> None:
         seed = hashlib.blake2b(raw, digest_size=16).hexdigest()
         outputs: list[Output] = []
+        taken: list[tuple[Topic[Any], Record]] = []
         letters = [
             (part, Why("part of a delivery cannot be read", self._source, detail=reason))
             for part, reason in intake.broken
@@ -255,7 +257,8 @@ class Endpoint:
         for number, (topic, record) in enumerate(intake.records):
             stamped = self._messages.stamped(record, source=self._source, seed=seed, number=number)
             try:
-                outputs.append(await self._messages.write(topic, stamped))
+                outputs.append(await self._messages.write(topic, stamped, traced=False))
+                taken.append((topic, stamped))
             except CodecError as error:
                 why = Why(error.reason, self._source, detail=str(error), error=error)
                 letters.append((msgspec.json.encode(stamped), why))
@@ -263,6 +266,22 @@ class Endpoint:
             outputs += letters_of_raw(why, seed, part)
         await self._writer.write(outputs)
         self._count(intake, [why for _, why in letters])
+        if tracing.on is not None:
+            self._trace(tracing.on, taken, received_ms)
+
+    def _trace(
+        self, spans: tracing.Spans, taken: Iterable[tuple[Topic[Any], Record]], received_ms: int
+    ) -> None:
+        """From the delivery to Kafka's acknowledgement, for each record that it became."""
+        for topic, record in taken:
+            attributes = {
+                "gridwire.platform": self._platform,
+                "http.route": self._route.path,
+                "messaging.system": "kafka",
+                "messaging.destination.name": topic.name,
+            }
+            name = f"webhook {self._route.name}"
+            spans.record(record, name, "server", attributes, start_ns=received_ms * 1_000_000)
 
     def _count(self, intake: Intake, letters: Iterable[Why]) -> None:
         for topic, _ in intake.records:

@@ -120,7 +120,8 @@ class Window:
         while not self._over:
             if self.cancelled.is_set():
                 raise CancelledError
-            messages = consumer.consume(READ_MESSAGES, READ_POLL_S)
+            first = consumer.poll(READ_POLL_S)  # `consume` alone would wait for as many as it may take
+            messages = [] if first is None else [first, *consumer.consume(READ_MESSAGES, 0)]
             if any(message.error() is None for message in messages):
                 heard_at = time.monotonic()
             elif time.monotonic() > heard_at + STALL_S_MAX:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from connectors.kit.auth import AuthError, Session
-from connectors.kit.calls import Sender
 from connectors.kit.clock import SYSTEM, Clock
 from connectors.kit.connector import (
     Delivered,
@@ -22,6 +21,7 @@ from connectors.kit.connector import (
     Transient,
 )
 from connectors.kit.http import HttpClient, NoAnswerError
+from connectors.kit.tokens import Sender
 
 PROBE_TIMEOUT_S = 15.0
 CREDENTIALS = "credentials"

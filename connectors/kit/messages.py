@@ -9,6 +9,7 @@ from confluent_kafka.schema_registry import SchemaRegistryError
 
 from connectors.kit.clock import Clock
 from connectors.kit.work import Output
+from gridwire import tracing
 from gridwire.codec import HEADER, Codec, CodecError, RegistryUnavailableError
 from gridwire.ids import derived, trace_of
 from gridwire.kafka import MESSAGE_BYTES_MAX
@@ -36,18 +37,27 @@ class Messages:
                 await _registry(lambda topic=topic: self._codec.of(topic).head)  # type: ignore[misc]
                 self._writable.add(topic.name)
 
-    async def write(self, topic: Topic[Any], record: Record) -> Output:
-        """The message of a record. Raises CodecError (also where it is too large), RegistryUnavailableError."""
+    async def write(self, topic: Topic[Any], record: Record, *, traced: bool = True) -> Output:
+        """The message of a record. Raises CodecError (also where it is too large), RegistryUnavailableError.
+
+        `traced=False`: the caller makes the record's span itself.
+        """
         if topic.name not in self._writable:
             await self.prepare(topic)
-        return self._output(topic, record)
+        output = self._output(topic, record)
+        if traced and tracing.on is not None:
+            _trace(tracing.on, topic, record)
+        return output
 
     def write_here(self, topic: Topic[Any], record: Record) -> Output:
         """As `write`, for a thread: it may have to wait for the schema registry."""
         if topic.name not in self._writable:
             _mapped(lambda: self._codec.of(topic).head)
             self._writable.add(topic.name)
-        return self._output(topic, record)
+        output = self._output(topic, record)
+        if tracing.on is not None:
+            _trace(tracing.on, topic, record)
+        return output
 
     def _output(self, topic: Topic[Any], record: Record) -> Output:
         value = self._codec.of(topic).encode(record)
@@ -86,6 +96,19 @@ class Messages:
             trace_id=trace_id,
             causation_id=record.causation_id or (cause.event_id if cause else None),
         )
+
+
+def _trace(spans: tracing.Spans, topic: Topic[Any], record: Record) -> None:
+    """What was fetched, polled or learnt. Others either have spans of their own, or need none."""
+    if topic.kind != "source":
+        return
+    attributes = {
+        "gridwire.source": record.source,
+        "messaging.system": "kafka",
+        "messaging.destination.name": topic.name,
+    }
+    start_ns = record.produced_at * 1_000_000
+    spans.record(record, f"source {record.source}", "internal", attributes, start_ns=start_ns)
 
 
 async def _registry(call: Callable[[], T]) -> T:

@@ -1,6 +1,8 @@
 """What a command came to, as messages: its receipt, what was learnt, its dead letter."""
 
 import logging
+import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
@@ -11,7 +13,7 @@ from connectors.kit.letters import letters_of
 from connectors.kit.messages import Messages
 from connectors.kit.reject_limit import RejectLimit
 from connectors.kit.work import Entry, Later, Output, Settled
-from gridwire import metrics
+from gridwire import metrics, tracing
 from gridwire.codec import CodecError, RegistryUnavailableError
 from gridwire.dead_letters import LEARNT_UNFIT, Why, count
 from gridwire.headers import headers_of
@@ -164,8 +166,38 @@ class Outcomes:
         command = entry.record
         latency_s = max(0, self._clock.epoch_ms() - command.produced_at) / 1_000
         note = partial(self._count, command.operation, outcome, latency_s, why)
+        if tracing.on is not None:
+            note = partial(self._trace, tracing.on, note, entry, outcome, why)
         effects = self._ids(entry) if outcome in HAD_EFFECT else ()
         return Settled((entry,), tuple(outputs), note, effects)
+
+    def _trace(
+        self,
+        spans: tracing.Spans,
+        note: Callable[[], None],
+        entry: Entry,
+        outcome: Outcome,
+        why: Why | None,
+    ) -> None:
+        """The operation, from its first attempt to the commit of its outcome."""
+        note()
+        command = entry.record
+        passed_s = self._clock.monotonic_s() - (entry.first_at or self._clock.monotonic_s())
+        attributes = {
+            "gridwire.platform": self._platform,
+            "gridwire.operation": self.known(command.operation),
+            "gridwire.flow": command.flow,
+            "gridwire.outcome": outcome,
+            "gridwire.attempts": entry.requests,
+        }
+        spans.note(
+            f"{self._platform} {self.known(command.operation)}",
+            "client",
+            (derived("receipt", command.event_id), command.trace_id, command.event_id),
+            attributes,
+            start_ns=time.time_ns() - round(passed_s * 1e9),
+            failed=None if why is None else why.reason,
+        )
 
     def _count(self, operation: str, outcome: Outcome, latency_s: float, why: Why | None) -> None:
         metrics.COMMANDS.labels(self._platform, self.known(operation), outcome).inc()

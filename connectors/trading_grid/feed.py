@@ -37,7 +37,7 @@ class EventFeed:
 
         Where there is no feed nothing is found, and that is said. Raises MalformedError.
         """
-        at = self._chains.begin(checkpoint, now_ms, paging.earlier)
+        at = self._chains.begin(checkpoint, now_ms, now_ms, paging.earlier)
         query = {"limit": str(paging.LIMIT)} | ({"cursor": at.cursor} if at.cursor else {})
         expect = NONE_HERE | (EXPIRED if at.cursor else frozenset())
         response = yield Request("GET", self._path, query, expect=expect)
@@ -58,7 +58,6 @@ class EventFeed:
             one.page.next_cursor,
             more=one.page.has_more,
             times=[notice.occurred_at for notice in notices],
-            now_ms=now_ms,
         )
         return Page(records, after.encoded(), one.page.has_more, tuple(broken))
 

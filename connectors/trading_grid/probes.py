@@ -12,6 +12,7 @@ def probes(settings: TradingGridSettings) -> tuple[Probe, ...]:
         _probe("partners.read", Request("GET", settings.path("partners"), ONE)),
         _probe("threads.read", Request("GET", settings.path("threads"), ONE)),
         _probe("availability.read", Request("GET", settings.path("availability"), ONE)),
+        _probe("events.read", Request("GET", settings.path("events"), ONE)),
         _probe("threads.write"),
         _probe("insights.write"),
     )

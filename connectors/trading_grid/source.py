@@ -190,19 +190,18 @@ class Reader:
     # ---- polls -----------------------------------------------------------------------------------
     def poll_partners(self, checkpoint: str | None, now_ms: int) -> PageSteps:
         """One page of changed partners; all of them at first."""
-        at = self._chains.begin(checkpoint, 0, paging.earlier)
-        return self._poll("partners", at, TRADING_GRID_PARTNERS, self._partner, now_ms)
+        at = self._chains.begin(checkpoint, now_ms, 0, paging.earlier)
+        return self._poll("partners", at, TRADING_GRID_PARTNERS, self._partner)
 
     def poll_threads(self, checkpoint: str | None, now_ms: int) -> PageSteps:
         """One page of changed threads."""
-        at = self._chains.begin(checkpoint, self._first_ms(now_ms), paging.earlier)
-        return self._poll("threads", at, TRADING_GRID_THREADS, self._thread, now_ms)
+        at = self._chains.begin(checkpoint, now_ms, self._first_ms(now_ms), paging.earlier)
+        return self._poll("threads", at, TRADING_GRID_THREADS, self._thread)
 
     def poll_availability(self, checkpoint: str | None, now_ms: int) -> PageSteps:
         """One page of changed availability updates."""
-        at = self._chains.begin(checkpoint, self._first_ms(now_ms), paging.earlier)
-        topic = TRADING_GRID_AVAILABILITY
-        return self._poll("availability", at, topic, self._availability, now_ms)
+        at = self._chains.begin(checkpoint, now_ms, self._first_ms(now_ms), paging.earlier)
+        return self._poll("availability", at, TRADING_GRID_AVAILABILITY, self._availability)
 
     def _first_ms(self, now_ms: int) -> int:
         return now_ms - self._settings.backfill_days * DAY_MS
@@ -216,9 +215,7 @@ class Reader:
     def _availability(self, row: Any) -> Record:
         return wire.availability(self.availability_of(row), None)
 
-    def _poll(
-        self, resource: str, at: Chain, topic: Topic[Any], to_record: ToRecord, now_ms: int
-    ) -> PageSteps:
+    def _poll(self, resource: str, at: Chain, topic: Topic[Any], to_record: ToRecord) -> PageSteps:
         refused = EXPIRED if at.cursor else frozenset()
         path = self._settings.path(resource)
         try:
@@ -231,14 +228,11 @@ class Reader:
                 records.append((topic, to_record(row)))
             except MalformedError as error:
                 broken.append((msgspec.json.encode(row), str(error)))
+        page = one.page
         after = self._chains.after(
-            at,
-            one.page.next_cursor,
-            more=one.page.has_more,
-            times=paging.times(one),
-            now_ms=now_ms,
+            at, page.next_cursor, more=page.has_more, times=paging.times(one)
         )
-        return Page(tuple(records), after.encoded(), one.page.has_more, tuple(broken))
+        return Page(tuple(records), after.encoded(), page.has_more, tuple(broken))
 
 
 def _not_behind(version: int, notice: Notice) -> None:

@@ -18,6 +18,7 @@ from gridwire.settings import (
     load,
     unknown_variables,
 )
+from gridwire.tracing import TraceSettings
 from streams import settings as flow_settings
 from streams.feeds import FEEDS
 from streams.flow import Flow
@@ -49,6 +50,7 @@ CLASSES: tuple[type[msgspec.Struct], ...] = (
     FetchSettings,
     SinkSettings,
     StreamsSettings,
+    TraceSettings,
 )
 
 
@@ -62,6 +64,7 @@ class Configuration:
     fetch: FetchSettings
     sinks: SinkSettings
     streams: StreamsSettings
+    traces: TraceSettings
     connectors: tuple[tuple[registry.Connector, msgspec.Struct], ...]
     flows: tuple[Flow[Any], ...]
     inactive: Mapping[str, tuple[str, ...]]
@@ -110,6 +113,7 @@ def configuration(environ: Mapping[str, str] | None = None) -> Configuration:
         fetch=loaded[FetchSettings],
         sinks=loaded[SinkSettings],
         streams=loaded[StreamsSettings],
+        traces=loaded[TraceSettings],
         connectors=connectors,
         flows=flows,
         inactive=inactive,

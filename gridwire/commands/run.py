@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-from gridwire import compatibility, logs
+from gridwire import compatibility, logs, tracing
 from gridwire.bounded import abandoned
 from gridwire.commands.configuration import Configuration, configuration
 from gridwire.commands.guard import guarded
@@ -65,6 +65,7 @@ def run(role: str) -> int:
         return run_all()
     config = configuration()
     logs.configure(role, config.common.log_level)
+    tracing.start(config.traces, role)
     try:
         uvloop.run(_until_signal(RUN[role], config))
     except Exception as error:
@@ -72,6 +73,7 @@ def run(role: str) -> int:
         status = FAILED
     else:
         status = 0
+    tracing.stop()
     if abandoned():
         logging.shutdown()
         os._exit(status)

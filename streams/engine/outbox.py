@@ -21,13 +21,24 @@ class Dead:
     timer: Timer | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """A timer that fired: no record, but the cause of some. `event_id` is what they name, `causation_id` who set it."""
+
+    label: str
+    event_id: str
+    trace_id: str
+    causation_id: str | None
+
+
 @dataclass(slots=True)
 class Outbox:
-    """What a round wants written."""
+    """What a round wants written. `fires`: only where traces are on."""
 
     outs: list[Out | OutBatch] = field(default_factory=list)
     dead: list[Dead] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
+    fires: list[Fire] = field(default_factory=list)
 
 
 class ExpiredError(OutputError):

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from gridwire import tracing
 from gridwire.arrow import ColumnCodec
 from gridwire.codec import Codec, CodecError
 from gridwire.ids import derived, trace_of
@@ -20,7 +21,7 @@ from streams.engine.counts import What
 from streams.engine.faults import NOBODYS_FAULT
 from streams.engine.lookups import Lookups, MissingRow
 from streams.engine.message import LocalMessage, Message
-from streams.engine.outbox import Dead, Outbox
+from streams.engine.outbox import Dead, Fire, Outbox
 from streams.engine.plan import BoundLeg, Plan
 from streams.engine.references import References
 from streams.engine.rows import Home
@@ -147,6 +148,9 @@ class Runner:
         self.count(bound, "timers")
         source = derived(bound.label, fired.key, fired.name, fired.due_ms)
         cause = Cause(source, held.occurred_at, held.trace_id, 0)
+        if tracing.on is not None:
+            fire = Fire(bound.label, source, held.trace_id, held.cause_id or None)
+            self.outbox.fires.append(fire)
         try:
             effects = self._timer_effects(bound, fired)
             settled = self.settler.settle(

@@ -8,7 +8,7 @@ from prometheus_client import Counter
 from gridwire import dead_letters, metrics
 from gridwire.topics import DEAD_LETTER_STREAMS, Topic
 from streams.engine.counts import What
-from streams.runtime import latency
+from streams.runtime import latency, traced
 from streams.runtime.progress import wall_clock_ms
 from streams.runtime.rounds import Pending
 
@@ -31,6 +31,8 @@ def account(
     for dead in pending.dead:
         why = dead_letters.Why(dead.reason, dead.flow or dead_letters.NO_FLOW)
         dead_letters.count(DEAD_LETTER_STREAMS, why)
+    if pending.spans:
+        traced.export(pending.spans)
     latency.account(pending.samples, topics, flows_by_topic, wall_clock_ms())
 
 

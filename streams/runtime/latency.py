@@ -46,18 +46,18 @@ def head(raw: bytes | None) -> tuple[int, int] | None:
     if raw is None:
         return None
     try:
-        length, at = _long(raw, HEAD_BYTES)
+        length, at = long_at(raw, HEAD_BYTES)
         if not 0 < length <= ID_BYTES_MAX:
             return None
-        occurred_ms, at = _long(raw, at + length)
-        produced_ms, _ = _long(raw, at)
+        occurred_ms, at = long_at(raw, at + length)
+        produced_ms, _ = long_at(raw, at)
     except (IndexError, OverflowError):
         return None
     plausible = 0 <= occurred_ms < TIME_MS_END and 0 < produced_ms < TIME_MS_END
     return (occurred_ms, produced_ms) if plausible else None
 
 
-def _long(raw: bytes, at: int) -> tuple[int, int]:
+def long_at(raw: bytes, at: int) -> tuple[int, int]:
     """Avro's long at a place, and the place behind it. Raises IndexError, OverflowError."""
     number = shift = 0
     while True:

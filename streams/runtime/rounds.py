@@ -9,11 +9,12 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from confluent_kafka import Message
 
-from gridwire import metrics
+from gridwire import metrics, tracing
 from gridwire.codec import Codec, CodecError
 from gridwire.settings import KafkaSettings
 from streams.engine.counts import CountKey
@@ -23,7 +24,7 @@ from streams.engine.references import References
 from streams.engine.rows import Home
 from streams.engine.settle import Limits
 from streams.engine.task import Task
-from streams.runtime import latency
+from streams.runtime import latency, traced
 from streams.runtime.arrivals import by_partition
 from streams.runtime.broker import TP
 from streams.runtime.disk import Disk
@@ -71,6 +72,7 @@ class Pending:
     dead: list[Dead] = field(default_factory=list)
     newest_ms: dict[TP, int] = field(default_factory=dict)  # timestamp of the last message read
     samples: dict[str, list[latency.Sample]] = field(default_factory=dict)  # by topic
+    spans: list[traced.Traced] = field(default_factory=list)
 
 
 class Rounds:
@@ -242,6 +244,16 @@ class Rounds:
         self.pending.dead.extend(outbox.dead)
         for out in outbox.outs:
             self.pending.emitted[out.label, out.topic] += len(out)
+        if tracing.on is not None:
+            self._trace(tracing.on, outbox)
+
+    def _trace(self, spans: tracing.Spans, outbox: Outbox) -> None:
+        fires = traced.fires(spans, outbox.fires, self.wall_ms())
+        self.pending.spans += islice(fires, traced.TRACED_MAX - len(self.pending.spans))
+        for out in outbox.outs:
+            left = traced.TRACED_MAX - len(self.pending.spans)
+            values = (value for _, value in out.messages())
+            self.pending.spans += islice(traced.heads(spans, out.topic, values), left)
 
     def seal(self) -> None:
         """What is pending is being committed; what follows belongs to the next transaction."""

@@ -46,7 +46,8 @@ def test_no_committed_file_says_what_none_should() -> None:
 
 
 def test_locked_requirements_are_exact_and_hashed() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt"):
+    kinds = ("", "-otlp", "-dev", "-bench")
+    for name in (f"requirements{kind}.txt" for kind in kinds):
         entries = (ROOT / name).read_text().replace("\\\n", " ").splitlines()
         assert entries, f"{name} is empty: make lock"
         for entry in entries:

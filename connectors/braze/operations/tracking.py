@@ -4,29 +4,25 @@ Braze takes the same event twice for two events. An event that ends a journey, t
 its command says so (`repeatable`), and only such events are repeated or share a request.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from connectors.braze import verdicts
+from connectors.braze.answers import tracked
 from connectors.braze.settings import BrazeSettings
 from connectors.kit.connector import (
     Bulk,
     BulkSteps,
     Done,
     Item,
-    ItemResult,
     Operation,
-    OperationError,
-    Rejected,
     Request,
-    Response,
     Safety,
     Steps,
 )
-from connectors.kit.reading import ms_iso, vendor_text
+from connectors.kit.reading import ms_iso
 from gridwire.records import BrazeCommand, TrackEvent
 
-SUCCESS = frozenset(range(200, 300))
 EVENT_ID = "hub_event_id"
 
 
@@ -34,7 +30,7 @@ def operations(settings: BrazeSettings) -> tuple[Operation, ...]:
     """Events of one user keep their order: no two of them share a request."""
     bulk = Bulk(
         steps=track_events,
-        items_max=settings.track_objects_max,
+        items_max=settings.track_items_max,
         apart=lambda _command, event: event.customer_ref,
     )
     return (Operation("track_event", safety, track_event, bulk),)
@@ -66,31 +62,5 @@ def event_body(command: BrazeCommand, event: TrackEvent) -> dict[str, Any]:
 def track_events(items: Sequence[Item]) -> BulkSteps:
     """Events of several users in one request, with a result for each."""
     body = {"events": [event_body(item.command, item.body) for item in items]}
-    request = Request("POST", verdicts.TRACK, json=body, expect=SUCCESS)
-    return results(request, (yield request), "events", len(items))
-
-
-def results(request: Request, response: Response, array: str, count: int) -> list[ItemResult]:
-    """What an answer says of each item of `array`: what its errors do not list has been processed.
-
-    Raises OperationError for an error that names no item: then the batch is narrowed down.
-    """
-    body = response.json()
-    errors = body.get("errors") if isinstance(body, Mapping) else None
-    found: list[ItemResult] = [Done()] * count
-    for error in errors if isinstance(errors, list) else [errors] if errors else []:
-        said = " ".join(map(str, error.values())) if isinstance(error, Mapping) else error
-        why = Rejected(f"braze refused the item: {vendor_text(said, request)}")
-        place = _place(error, array, count)
-        if place is None:
-            raise OperationError(why)
-        found[place] = why
-    return found
-
-
-def _place(error: Any, array: str, count: int) -> int | None:
-    """Which item an error is about; None where it does not say."""
-    if not isinstance(error, Mapping) or error.get("input_array") != array:
-        return None
-    index = error.get("index")
-    return index if isinstance(index, int) and 0 <= index < count else None
+    request = Request("POST", verdicts.TRACK, json=body, expect=frozenset(verdicts.SUCCESS))
+    return tracked(request, (yield request), "events", len(items))

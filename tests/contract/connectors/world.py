@@ -10,12 +10,11 @@ from typing import Any, TypeVar
 
 import httpx
 
-from connectors.kit.calls import Caller, Finished, Refused
+from connectors.kit.calls import Caller, Finished, Refused, Step
 from connectors.kit.connector import (
     Delivery,
     Intake,
     Platform,
-    Request,
     Response,
     Route,
 )
@@ -49,7 +48,8 @@ class World:
         return self.http.get(f"/_sandbox/{platform}/state/{collection}").json()
 
     def calls(self, platform: str, method: str, path_prefix: str) -> list[Any]:
-        query = {"method": method, "path_prefix": path_prefix}
+        """What the platform was asked; an empty method or path: whatever it is."""
+        query = {"path_prefix": path_prefix} | ({"method": method} if method else {})
         found = self.http.get(f"/_sandbox/{platform}/calls", params=query).json()
         calls = found["calls"] if isinstance(found, dict) else found
         assert isinstance(calls, list)
@@ -66,20 +66,20 @@ async def calling(platform: Platform) -> AsyncIterator[Caller]:
         await client.close()
 
 
-async def run(platform: Platform, steps: Generator[Request, Response, T]) -> Finished[T] | Refused:
+async def run(platform: Platform, steps: Generator[Step, Response, T]) -> Finished[T] | Refused:
     """Drives a generator with a caller of its own."""
     async with calling(platform) as caller:
         return await caller.run(steps)
 
 
-async def done(platform: Platform, steps: Generator[Request, Response, T]) -> T:
+async def done(platform: Platform, steps: Generator[Step, Response, T]) -> T:
     """What a generator returns; fails the test where an answer ended it."""
     outcome = await run(platform, steps)
     assert isinstance(outcome, Finished), outcome
     return outcome.value
 
 
-async def refused(platform: Platform, steps: Generator[Request, Response, Any]) -> Any:
+async def refused(platform: Platform, steps: Generator[Step, Response, Any]) -> Any:
     """The verdict that ended a generator."""
     outcome = await run(platform, steps)
     assert isinstance(outcome, Refused), outcome

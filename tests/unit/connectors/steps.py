@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from connectors.kit.connector import Delivery, Request, Response
+from connectors.kit.connector import Delivery, Download, Pause, Request, Response
 
 T = TypeVar("T")
 NOW_MS = 1_760_000_000_000
@@ -29,15 +29,19 @@ class Played(Generic[T]):
     value: T
 
 
-def play(steps: Generator[Request, Response, T], *answers: Response) -> Played[T]:
-    """Answers the generator's requests in order. Fails when it asks more or less often."""
+def play(
+    steps: Generator[Request | Pause | Download, Response, T], *answers: Response
+) -> Played[T]:
+    """Answers the generator's requests in order. Fails when it asks more or less often, or something else."""
     requests: list[Request] = []
     left = list(answers)
     try:
-        requests.append(next(steps))
+        step = next(steps)
         while True:
+            assert isinstance(step, Request)
+            requests.append(step)
             assert left, f"request {len(requests)} was not expected: {requests[-1]}"
-            requests.append(steps.send(left.pop(0)))
+            step = steps.send(left.pop(0))
     except StopIteration as end:
         assert not left, f"{len(left)} answers were not asked for; asked: {requests}"
         return Played(requests, end.value)

@@ -8,8 +8,13 @@ from typing import Any
 import pytest
 
 from connectors import braze
-from connectors.braze.sink import refresh_profile, set_attributes, trigger_campaign
-from connectors.kit.connector import OperationError, Transient
+from connectors.braze.sink import (
+    refresh_profile,
+    set_attributes,
+    set_attributes_of_many,
+    trigger_campaign,
+)
+from connectors.kit.connector import Done, Item, OperationError, Rejected, Transient
 from gridwire.ids import derived
 from gridwire.records import (
     BrazeCommand,
@@ -112,6 +117,87 @@ def test_attributes_are_set_on_an_existing_user_and_cannot_name_another() -> Non
             }
         ]
     }
+
+
+# ---- many at once --------------------------------------------------------------------------------
+def changes(count: int) -> list[Item]:
+    given = command("set_attributes")
+    return [
+        Item(given, SetAttributes(customer_ref=f"c-{n}", attributes={"tier": f"t-{n}"}))
+        for n in range(count)
+    ]
+
+
+def tracked(count: int, body: Any, status: int = 201) -> list[Any]:
+    played = play(set_attributes_of_many(changes(count)), answer(status, body))
+    (asked,) = played.requests
+    assert (asked.method, asked.path) == ("POST", "/users/track")
+    assert [one["external_id"] for one in asked.json["attributes"]] == [
+        f"c-{n}" for n in range(count)
+    ]
+    return list(played.value)
+
+
+def test_attributes_of_several_users_go_in_one_call() -> None:
+    done = tracked(3, {"message": "success", "attributes_processed": 3})
+    assert done == [Done(), Done(), Done()]
+
+
+@pytest.mark.parametrize(
+    "body", [None, {"message": "queued"}, {"message": "success", "errors": []}]
+)
+def test_what_braze_has_accepted_without_naming_an_error_is_done(body: Any) -> None:
+    assert tracked(2, body, 202) == [Done(), Done()]
+
+
+def test_only_the_items_that_are_listed_were_refused() -> None:
+    errors = [
+        {"type": "'c-1' is not valid", "input_array": "attributes", "index": 1},
+        {"type": "tier is too long", "input_array": "attributes", "index": 3},
+    ]
+    found = tracked(4, {"message": "success", "attributes_processed": 2, "errors": errors})
+    assert found[0] == found[2] == Done()
+    assert isinstance(found[1], Rejected)
+    assert isinstance(found[3], Rejected)
+    assert found[3].reason == "braze refused the item: tier is too long"
+    assert "c-1" not in found[1].reason
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        ["attributes could not be processed"],
+        "attributes could not be processed",
+        [{"type": "no index", "input_array": "attributes"}],
+        [{"type": "of another array", "input_array": "events", "index": 0}],
+        [{"type": "nobody's", "input_array": "attributes", "index": 7}],
+        [{"type": "one of them", "input_array": "attributes", "index": 0}, "and another"],
+    ],
+)
+def test_an_error_that_names_no_item_refuses_the_whole_which_is_then_narrowed_down(
+    errors: Any,
+) -> None:
+    with pytest.raises(OperationError) as caught:
+        tracked(3, {"message": "success", "errors": errors})
+    assert isinstance(caught.value.verdict, Rejected)
+
+
+def test_as_many_go_at_once_as_the_contract_allows() -> None:
+    for given in (1, 50, 75):
+        bulk = braze.sink(settings(track_items_max=given)).operations["set_attributes"].bulk
+        assert bulk is not None
+        assert bulk.items_max == given
+    default = braze.sink(settings()).operations["set_attributes"].bulk
+    assert default is not None
+    assert default.items_max == 50
+
+
+def test_two_changes_of_one_user_never_share_a_call() -> None:
+    bulk = braze.sink(settings()).operations["set_attributes"].bulk
+    assert bulk is not None
+    assert bulk.apart is not None
+    one, other = (SetAttributes(customer_ref=ref) for ref in ("c-1", "c-2"))
+    assert bulk.apart(None, one) == bulk.apart(None, one) != bulk.apart(None, other)
 
 
 # ---- profiles ------------------------------------------------------------------------------------
