@@ -187,6 +187,13 @@ ORDER_DOCUMENTS = Topic(
     kind="stream",
     doc="Document changes once per order that the document names, keyed by order reference.",
 )
+ORDER_CASES = Topic(
+    name="stream.order-cases",
+    record=r.CustomerCase,
+    key=lambda case: case.customer_ref,
+    kind="stream",
+    doc="Cases of a customer's orders before it is decided who speaks of them, keyed by customer reference.",
+)
 CUSTOMER_CASES = Topic(
     name="stream.customer-cases",
     record=r.CustomerCase,

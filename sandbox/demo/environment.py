@@ -134,12 +134,14 @@ def _platform_variables(places: Places, known: Secrets) -> dict[str, str]:
 
 
 def _flow_variables(stories: Sequence[Story]) -> dict[str, str]:
+    told = [(story.flow_id, story.settings) for story in stories]
+    told += [one for story in stories for one in story.feeds.items()]
     return {
-        f"GRIDWIRE_FLOW_{story.flow_id.upper().replace('.', '_').replace('-', '_')}": json.dumps(
-            dict(story.settings)
+        f"GRIDWIRE_FLOW_{flow_id.upper().replace('.', '_').replace('-', '_')}": json.dumps(
+            dict(settings)
         )
-        for story in stories
-        if story.settings
+        for flow_id, settings in told
+        if settings
     }
 
 

@@ -9,6 +9,7 @@ from streams.feeds import (
     ordered_units,
     orders,
     products,
+    schedules,
 )
 from streams.flow import Flow
 
@@ -17,6 +18,7 @@ FEEDS: tuple[Flow[Any], ...] = (
     products.FLOW,
     customers.FLOW,
     order_threads.FLOW,
+    schedules.FLOW,
     customer_cases.FLOW,
     ordered_units.FLOW,
 )

@@ -4,10 +4,15 @@ from typing import Any
 
 from streams.flow import Flow
 from streams.flows.bigcommerce import availability, order_exception
-from streams.flows.braze import case_notification, engagement_insight
+from streams.flows.braze import (
+    case_notification,
+    engagement_insight,
+    journey_adjustment,
+)
 
 FLOWS: tuple[Flow[Any], ...] = (
     case_notification.FLOW,
+    journey_adjustment.FLOW,
     engagement_insight.FLOW,
     order_exception.FLOW,
     availability.FLOW,

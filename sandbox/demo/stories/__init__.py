@@ -5,12 +5,14 @@ from sandbox.demo.stories import (
     bigcommerce_order_exception,
     braze_case_notification,
     braze_engagement_insight,
+    braze_journey_adjustment,
     rough_input,
 )
 from sandbox.demo.story import Story
 
 STORIES: tuple[Story, ...] = (
     braze_case_notification.STORY,
+    braze_journey_adjustment.STORY,
     braze_engagement_insight.STORY,
     bigcommerce_order_exception.STORY,
     bigcommerce_availability.STORY,

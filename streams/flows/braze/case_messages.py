@@ -4,27 +4,19 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from gridwire.records import BrazeCommand, CustomerCase, SetAttributes, Thread, TriggerCampaign
+from gridwire.records import BrazeCommand, CustomerCase, SetAttributes, TriggerCampaign
 from streams.flow import Effects, Forget, Keep
 from streams.rules.dates import day
+from streams.rules.speaking import changed_at, is_quiet
 
 ATTRIBUTE = "partner_case_status"
-# A thread that is first seen through one of these was neither created nor moved now.
-QUIET_EVENTS = frozenset(
-    {
-        "thread.updated",
-        "thread.comment_added",
-        "thread.comment_updated",
-        "thread.attachment_added",
-        "thread.sla_breached",
-    }
-)
 
 
 class ToldThread(msgspec.Struct, frozen=True, kw_only=True):
     """One thread as this customer knows it. `told`: the status last told; `pending`: what waits to be told.
 
     `assumed`: nobody told it, but the thread seemed to have been in this status before we listened.
+    `memory`: what the flow that listens remembers of the thread besides, in its own terms.
     """
 
     thread_id: str
@@ -35,6 +27,7 @@ class ToldThread(msgspec.Struct, frozen=True, kw_only=True):
     pending: CustomerCase | None = None
     changed_at: int = 0
     assumed: bool = False
+    memory: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -57,7 +50,7 @@ def overheard(case: CustomerCase, before: ToldThread | None) -> ToldThread:
     """The thread moved, but not for the customer's ears."""
     held = before or ToldThread(thread_id=case.thread.thread_id)
     return msgspec.structs.replace(
-        held, version=case.thread.version, status=case.thread.status, changed_at=_changed_at(case)
+        held, version=case.thread.version, status=case.thread.status, changed_at=changed_at(case)
     )
 
 
@@ -67,7 +60,7 @@ def noted(case: CustomerCase, before: ToldThread | None) -> ToldThread:
         return _overtaken(case, before)
     after = overheard(case, before)
     orders = _with(after.orders, case.order_ref)
-    if before is None and _is_quiet(case.thread):
+    if before is None and is_quiet(case.thread):
         status = case.thread.status
         return msgspec.structs.replace(after, orders=orders, told=status, assumed=True)
     news = case.thread.status != after.told
@@ -80,7 +73,7 @@ def _belies(case: CustomerCase, before: ToldThread) -> bool:
     """Whether the status that the customer seemed to know came about just now: webhooks overtake one another."""
     as_assumed = before.assumed and before.told == before.status == case.thread.status
     overtaken = case.thread.version < before.version
-    return as_assumed and overtaken and not _is_quiet(case.thread)
+    return as_assumed and overtaken and not is_quiet(case.thread)
 
 
 def _overtaken(case: CustomerCase, before: ToldThread) -> ToldThread:
@@ -92,7 +85,7 @@ def _overtaken(case: CustomerCase, before: ToldThread) -> ToldThread:
         assumed=False,
         orders=_with(before.orders, case.order_ref),
         pending=msgspec.structs.replace(case, thread=thread),
-        changed_at=max(before.changed_at, _changed_at(case)),
+        changed_at=max(before.changed_at, changed_at(case)),
     )
 
 
@@ -104,14 +97,6 @@ def settled(thread: ToldThread) -> ToldThread:
     """What was pending counts as told."""
     told = thread.pending.thread.status if thread.pending else thread.told
     return msgspec.structs.replace(thread, pending=None, told=told)
-
-
-def _is_quiet(thread: Thread) -> bool:
-    return thread.event_type in QUIET_EVENTS and thread.previous_status is None
-
-
-def _changed_at(case: CustomerCase) -> int:
-    return case.produced_at or case.occurred_at
 
 
 def with_thread(told: Told, thread: ToldThread, threads_max: int) -> Told | None:

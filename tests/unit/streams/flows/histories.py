@@ -87,8 +87,13 @@ def _thread(draw: st.DrawFn, number: int, step: int) -> Sent:
         status=draw(st.sampled_from(["open", "in_progress", "resolved", "awaiting_internal"])),
         version=draw(st.integers(1, 6)),
         related=(r.Related(type="order", id=f"bigcommerce:{number}"),),
+        lines=draw(st.sampled_from([(), _lines(number, "lost_parcel"), _lines(number, "damaged")])),
     )
     return topics.TRADING_GRID_THREADS, one
+
+
+def _lines(number: int, reason: str) -> tuple[r.ThreadLine, ...]:
+    return (r.ThreadLine(line_ref="1", sku=f"SKU-{number}", quantity=1, reason_code=reason),)
 
 
 def _update(draw: st.DrawFn, number: int, step: int) -> Sent:
@@ -133,6 +138,19 @@ def _product(draw: st.DrawFn, number: int, step: int) -> Sent:
     return topics.BIGCOMMERCE_PRODUCTS, one
 
 
+def _schedule(draw: st.DrawFn, number: int, step: int) -> Sent:
+    one = r.BrazeSchedule(
+        schedule_id=f"schedule-{draw(st.integers(1, 2))}",
+        customer_ref=f"customer-{number}",
+        order_ref=f"bigcommerce:{number}",
+        about="braze.service-recovery",
+        campaign_id="survey",
+        send_at=START_MS + draw(st.integers(1, 40)) * 3_600_000,
+        state=draw(st.sampled_from(["created", "deleted", "gone"])),
+    )
+    return topics.BRAZE_SCHEDULES, one
+
+
 MAKERS = {
     "order": _order,
     "message": _message,
@@ -146,4 +164,5 @@ ALL_MAKERS = {
     "engagement": _engagement,
     "profile": _profile,
     "product": _product,
+    "schedule": _schedule,
 }
