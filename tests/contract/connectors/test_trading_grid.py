@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors import trading_grid
@@ -13,7 +14,9 @@ from connectors.trading_grid.settings import TradingGridSettings
 from gridwire.ids import derived
 from gridwire.records import (
     AddComment,
+    Audience,
     Availability,
+    Document,
     MoveThread,
     Notice,
     OpenThread,
@@ -195,6 +198,48 @@ async def test_an_availability_update_and_its_decision_are_heard(
     assert by_poll.event_id == last.event_id
 
 
+DOCUMENT = {
+    "kind": "document",
+    "body": {
+        "type": "invoice",
+        "number": "INV-1",
+        "partner_id": "pt_acme",
+        "related": [{"type": "order", "id": "bigcommerce:1001"}],
+        "external_refs": [{"system": "erp", "type": "invoice", "id": "1"}],
+        "audience": {"partner_ids": ["pt_acme"]},
+        "requires_ack": True,
+        "valid_until": "2026-02-01T00:00:00Z",
+        "custom": {"process": "claim", "process_ref": "th_1"},
+    },
+}
+
+
+async def test_each_step_of_a_document_is_heard_once_with_the_process_that_needs_it(
+    world: World, source: Source
+) -> None:
+    made = world.trigger("trading-grid", "created", **DOCUMENT)
+    world.trigger("trading-grid", "moved", kind="document", id=made["id"], to="approved")
+    found = [await fetched(source, one) for one in notices(world, source, 4)]
+    assert all(isinstance(one, Document) for one in found)
+    assert [one.status for one in found] == ["draft", "submitted", "under_review", "approved"]
+    assert [one.previous_status for one in found] == [None, "draft", "submitted", "under_review"]
+    assert len({one.event_id for one in found}) == 4
+    last = found[-1]
+    assert (last.process, last.process_ref, last.number) == ("claim", "th_1", "INV-1")
+    assert (last.related[0].id, last.external_refs[0].system) == ("bigcommerce:1001", "erp")
+    assert last.audience == Audience(partner_ids=("pt_acme",))
+    assert (last.requires_ack, last.valid_until) == (True, 1_769_904_000_000)
+    (by_poll,) = await polled(source, "trading-grid.documents")
+    assert by_poll.event_id == last.event_id
+
+
+async def test_a_document_whose_end_is_near_keeps_its_status(world: World, source: Source) -> None:
+    made = world.trigger("trading-grid", "created", **DOCUMENT)
+    world.trigger("trading-grid", "document-expiring", id=made["id"])
+    _, expiring = [await fetched(source, one) for one in notices(world, source, 2)]
+    assert (expiring.event_type, expiring.status) == ("document.expiring", "draft")
+
+
 # ---- writes --------------------------------------------------------------------------------------
 def command(operation: str, body: Any, number: int = 1) -> TradingGridCommand:
     return TradingGridCommand(
@@ -283,6 +328,17 @@ async def test_a_repeated_comment_stands_there_once(world: World, sink: Sink) ->
         await done(sink.platform, steps(sink, "add_comment", COMMENT))
     (comment,) = world.state("trading-grid", "comments")
     assert (comment["body"], comment["source_ref"]) == ("A second reason", "bigcommerce:1001/2")
+
+
+async def test_a_thread_of_somebody_else_is_commented_on_by_its_id(
+    world: World, sink: Sink
+) -> None:
+    thread = world.trigger("trading-grid", "thread-opened", **THREAD)
+    by_id = msgspec.structs.replace(COMMENT, external_ref="", thread_id=thread["id"])
+    for _ in range(2):
+        await done(sink.platform, steps(sink, "add_comment", by_id))
+    (comment,) = world.state("trading-grid", "comments")
+    assert comment["thread_id"] == thread["id"]
 
 
 async def test_a_comment_after_the_key_was_forgotten_is_found_by_its_source(

@@ -186,6 +186,7 @@ CASES: dict[str, tuple[Any, Callable[[Any], None]]] = {
     "thread": (community.thread(), poll("threads")),
     "partner": (community.partner(), poll("partners")),
     "availability": (community.availability(), poll("availability")),
+    "document": (community.document(), poll("documents")),
 }
 
 
