@@ -8,10 +8,12 @@ from streams.flows.braze import (
     case_notification,
     engagement_insight,
     journey_adjustment,
+    service_recovery,
 )
 
 FLOWS: tuple[Flow[Any], ...] = (
     case_notification.FLOW,
+    service_recovery.FLOW,
     journey_adjustment.FLOW,
     engagement_insight.FLOW,
     order_exception.FLOW,

@@ -6,12 +6,14 @@ from sandbox.demo.stories import (
     braze_case_notification,
     braze_engagement_insight,
     braze_journey_adjustment,
+    braze_service_recovery,
     rough_input,
 )
 from sandbox.demo.story import Story
 
 STORIES: tuple[Story, ...] = (
     braze_case_notification.STORY,
+    braze_service_recovery.STORY,
     braze_journey_adjustment.STORY,
     braze_engagement_insight.STORY,
     bigcommerce_order_exception.STORY,

@@ -16,7 +16,8 @@ class ToldThread(msgspec.Struct, frozen=True, kw_only=True):
     """One thread as this customer knows it. `told`: the status last told; `pending`: what waits to be told.
 
     `assumed`: nobody told it, but the thread seemed to have been in this status before we listened.
-    `memory`: what the flow that listens remembers of the thread besides, in its own terms.
+    `memory`: what the flow that listens remembers of the thread besides, in its own terms. `held`: a case that waits
+    for a decision of people.
     """
 
     thread_id: str
@@ -28,6 +29,7 @@ class ToldThread(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: int = 0
     assumed: bool = False
     memory: Mapping[str, str] = msgspec.field(default_factory=dict)
+    held: CustomerCase | None = None
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -104,7 +106,9 @@ def with_thread(told: Told, thread: ToldThread, threads_max: int) -> Told | None
     threads = {**told.threads, thread.thread_id: thread}
     if len(threads) <= threads_max:
         return Told(threads)
-    quiet = [one for one in threads.values() if one.pending is None and one is not thread]
+    quiet = [
+        one for one in threads.values() if one.pending is one.held is None and one is not thread
+    ]
     if not quiet:
         return None
     del threads[min(quiet, key=lambda one: (one.changed_at, one.thread_id)).thread_id]

@@ -38,7 +38,7 @@ def driven() -> Driver:
         driver.row(PARTNERS, partner(f"pt_{number}", skus=(f"SKU-{number}",)))
         stocked = product(f"SKU-{number}", available_to_sell=2, stock_at=START_MS - 1)
         driver.row(PRODUCTS, stocked)
-        driver.row(CUSTOMERS, customer(f"customer-{number}"))
+        driver.row(CUSTOMERS, customer(f"customer-{number}", value_tier="gold"))
     return driver
 
 
@@ -88,12 +88,23 @@ def _thread(draw: st.DrawFn, number: int, step: int) -> Sent:
         version=draw(st.integers(1, 6)),
         related=(r.Related(type="order", id=f"bigcommerce:{number}"),),
         lines=draw(st.sampled_from([(), _lines(number, "lost_parcel"), _lines(number, "damaged")])),
+        resolution=draw(st.sampled_from([None, _resolution(1_000), _resolution(90_000)])),
     )
     return topics.TRADING_GRID_THREADS, one
 
 
 def _lines(number: int, reason: str) -> tuple[r.ThreadLine, ...]:
     return (r.ThreadLine(line_ref="1", sku=f"SKU-{number}", quantity=1, reason_code=reason),)
+
+
+def _resolution(amount_minor: int) -> r.Resolution:
+    return r.Resolution(
+        code="settled",
+        action="credit",
+        summary="Settled.",
+        amount_minor=amount_minor,
+        currency="USD",
+    )
 
 
 def _update(draw: st.DrawFn, number: int, step: int) -> Sent:
