@@ -10,15 +10,11 @@ import pytest
 from connectors import trading_grid
 from connectors.kit.calls import Finished
 from connectors.kit.connector import Misconfigured, Rejected, Sink, Source, Transient
-from connectors.trading_grid.settings import TradingGridSettings
 from gridwire.ids import derived
 from gridwire.records import (
     AddComment,
-    Audience,
     Availability,
-    Document,
     MoveThread,
-    Notice,
     OpenThread,
     Partner,
     PutInsight,
@@ -28,77 +24,29 @@ from gridwire.records import (
     TradingGridCommand,
 )
 from gridwire.settings import Secret
-from tests.contract.connectors.world import World, calling, done, refused, taken
+from tests.contract.connectors.community import (
+    NOW_MS,
+    fetched,
+    notices,
+    polled,
+    settings,
+    sink_of,
+    source_of,
+)
+from tests.contract.connectors.world import World, calling, done, refused
 
-PARTNERS = [
-    {
-        "id": "pt_acme",
-        "name": "Acme",
-        "status": "active",
-        "roles": ["supplier"],
-        "skus": ["LAMP"],
-        "regions": ["US"],
-    },
-    {"id": "pt_bolt", "name": "Bolt", "status": "active", "selling_enabled": False},
-]
 REF = "bigcommerce:1001/pt_acme/1"
-NOW_MS = 4_000_000_000_000
 WINDOW_S = 3_600  # long, so that no test meets the end of a window
-
-
-def settings(world: World, **changed: Any) -> TradingGridSettings:
-    given: dict[str, Any] = {
-        "base_url": f"{world.url}/trading-grid/api/active-community/v1",
-        "token_url": f"{world.url}/trading-grid/oauth2/token",
-        "client_id": "gridwire",
-        "client_secret": Secret("gridwire-secret"),
-        "community_id": "community-1",
-        "webhook_secret": Secret("whsec_" + "a2V5" * 11),
-        "backfill_days": 36_500,
-    }
-    return TradingGridSettings(**(given | changed))
 
 
 @pytest.fixture
 def source(world: World) -> Source:
-    world.control("trading-grid", "configure", {"rate_limit": 1_000})
-    world.control("trading-grid", "seed", {"partners": PARTNERS})
-    hook = {"url": f"{world.receiver.url}/trading-grid/webhooks", "secret": "whsec_" + "a2V5" * 11}
-    world.control("trading-grid", "configure", {"webhook": hook})
-    return trading_grid.source(settings(world))
+    return source_of(world)
 
 
 @pytest.fixture
 def sink(world: World) -> Sink:
-    world.control("trading-grid", "configure", {"rate_limit": 1_000})
-    world.control("trading-grid", "seed", {"partners": PARTNERS})
-    return trading_grid.sink(settings(world))
-
-
-def notices(world: World, source: Source, count: int) -> list[Notice]:
-    """The notices of the first `count` webhooks, by version."""
-    (route,) = source.routes
-    intakes = [taken(route, one) for one in world.receiver.wait_for(count)]
-    found = [record for one in intakes for _, record in one.records if isinstance(record, Notice)]
-    return sorted(found, key=lambda notice: notice.version)
-
-
-async def fetched(source: Source, notice: Notice) -> Any:
-    ((_, record),) = await done(source.platform, source.fetches[notice.resource](notice))
-    return record
-
-
-async def polled(source: Source, resource: str) -> list[Any]:
-    """Everything that a poll finds."""
-    (poll,) = [one for one in source.polls if one.resource == resource]
-    found: list[Any] = []
-    cursor, more = None, True
-    while more:
-        page = await done(source.platform, poll.step(cursor, NOW_MS))
-        assert page.broken == ()
-        found += [record for _, record in page.records]
-        cursor, more = page.cursor, page.more
-    return found
+    return sink_of(world)
 
 
 # ---- threads -------------------------------------------------------------------------------------
@@ -196,48 +144,6 @@ async def test_an_availability_update_and_its_decision_are_heard(
     assert (last.decision_status, last.version) == ("accepted", 5)
     (by_poll,) = await polled(source, "trading-grid.availability")
     assert by_poll.event_id == last.event_id
-
-
-DOCUMENT = {
-    "kind": "document",
-    "body": {
-        "type": "invoice",
-        "number": "INV-1",
-        "partner_id": "pt_acme",
-        "related": [{"type": "order", "id": "bigcommerce:1001"}],
-        "external_refs": [{"system": "erp", "type": "invoice", "id": "1"}],
-        "audience": {"partner_ids": ["pt_acme"]},
-        "requires_ack": True,
-        "valid_until": "2026-02-01T00:00:00Z",
-        "custom": {"process": "claim", "process_ref": "th_1"},
-    },
-}
-
-
-async def test_each_step_of_a_document_is_heard_once_with_the_process_that_needs_it(
-    world: World, source: Source
-) -> None:
-    made = world.trigger("trading-grid", "created", **DOCUMENT)
-    world.trigger("trading-grid", "moved", kind="document", id=made["id"], to="approved")
-    found = [await fetched(source, one) for one in notices(world, source, 4)]
-    assert all(isinstance(one, Document) for one in found)
-    assert [one.status for one in found] == ["draft", "submitted", "under_review", "approved"]
-    assert [one.previous_status for one in found] == [None, "draft", "submitted", "under_review"]
-    assert len({one.event_id for one in found}) == 4
-    last = found[-1]
-    assert (last.process, last.process_ref, last.number) == ("claim", "th_1", "INV-1")
-    assert (last.related[0].id, last.external_refs[0].system) == ("bigcommerce:1001", "erp")
-    assert last.audience == Audience(partner_ids=("pt_acme",))
-    assert (last.requires_ack, last.valid_until) == (True, 1_769_904_000_000)
-    (by_poll,) = await polled(source, "trading-grid.documents")
-    assert by_poll.event_id == last.event_id
-
-
-async def test_a_document_whose_end_is_near_keeps_its_status(world: World, source: Source) -> None:
-    made = world.trigger("trading-grid", "created", **DOCUMENT)
-    world.trigger("trading-grid", "document-expiring", id=made["id"])
-    _, expiring = [await fetched(source, one) for one in notices(world, source, 2)]
-    assert (expiring.event_type, expiring.status) == ("document.expiring", "draft")
 
 
 # ---- writes --------------------------------------------------------------------------------------
