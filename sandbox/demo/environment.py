@@ -36,6 +36,7 @@ class Secrets:
 
     braze_key: str = field(default_factory=_token)
     currents_token: str = field(default_factory=_token)
+    braze_webhook: str = field(default_factory=_token)
     bigcommerce_token: str = field(default_factory=_token)
     bigcommerce_client_secret: str = field(default_factory=_token)
     bigcommerce_hook: str = field(default_factory=_token)
@@ -114,6 +115,7 @@ def _platform_variables(places: Places, known: Secrets) -> dict[str, str]:
         "BRAZE_BASE_URL": f"{places.sandbox_url}/braze",
         "BRAZE_API_KEY": known.braze_key,
         "BRAZE_CURRENTS_TOKEN": known.currents_token,
+        "BRAZE_WEBHOOK_TOKEN": known.braze_webhook,
         "BRAZE_REQUESTS_PER_S": str(REQUESTS_PER_S),
         "BIGCOMMERCE_API_URL": f"{places.sandbox_url}/bigcommerce",
         "BIGCOMMERCE_STORE_HASH": "sandbox",

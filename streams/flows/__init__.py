@@ -7,12 +7,14 @@ from streams.flows.bigcommerce import availability, order_exception
 from streams.flows.braze import (
     case_notification,
     engagement_insight,
+    feedback_loop,
     journey_adjustment,
     service_recovery,
 )
 
 FLOWS: tuple[Flow[Any], ...] = (
     case_notification.FLOW,
+    feedback_loop.FLOW,
     service_recovery.FLOW,
     journey_adjustment.FLOW,
     engagement_insight.FLOW,

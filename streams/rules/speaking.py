@@ -12,7 +12,7 @@ import msgspec
 
 from gridwire.records import CustomerCase, FiledFeedback, Thread
 from gridwire.vocabulary import ThreadStatus
-from streams.rules.precedence import NOTIFICATION, Claim, preferred, speaker
+from streams.rules.precedence import FEEDBACK, NOTIFICATION, Claim, preferred, speaker
 from streams.rules.references import refers_to
 
 # What a customer wants to be told; the other statuses only show in their attribute.
@@ -83,10 +83,12 @@ class Deciding:
         """The case with its speaker and what led to that; the thread as it then stands."""
         now_ms = changed_at(case)
         held = ears.threads.get(case.thread.thread_id)
-        case = msgspec.structs.replace(case, feedback_id=feedback_of(case.thread, ears.filed))
+        feedback = feedback_of(case.thread, ears.filed)
+        if feedback is not None:
+            case = msgspec.structs.replace(case, feedback_id=feedback.feedback_id)
         if held is None:
             return self._first(case, now_ms)
-        held = self._settled(held, now_ms)
+        held = _unanswered(self._settled(held, now_ms), feedback)
         if case.thread.version < held.version:
             return self._older(case, held, now_ms)
         held = msgspec.structs.replace(held, version=case.thread.version, changed_at=now_ms)
@@ -179,12 +181,21 @@ def filed_of(feedback: FiledFeedback) -> Filed:
     )
 
 
-def feedback_of(thread: Thread, filed: Sequence[Filed]) -> str | None:
+def feedback_of(thread: Thread, filed: Sequence[Filed]) -> Filed | None:
     """The latest feedback that this thread took up."""
     found = [
-        one.feedback_id
+        one
         for one in filed
         if one.thread_id == thread.thread_id
         or (one.reference and refers_to(thread, one.system, one.reference))
     ]
     return found[-1] if found else None
+
+
+def _unanswered(held: Heard, feedback: Filed | None) -> Heard:
+    """What was answered before this feedback was given is no answer to it."""
+    answered_at = held.spoken.get(FEEDBACK)
+    if feedback is None or answered_at is None or answered_at > feedback.filed_at:
+        return held
+    spoken = {flow: at for flow, at in held.spoken.items() if flow != FEEDBACK}
+    return msgspec.structs.replace(held, spoken=spoken)

@@ -5,6 +5,7 @@ from sandbox.demo.stories import (
     bigcommerce_order_exception,
     braze_case_notification,
     braze_engagement_insight,
+    braze_feedback_loop,
     braze_journey_adjustment,
     braze_service_recovery,
     rough_input,
@@ -13,6 +14,7 @@ from sandbox.demo.story import Story
 
 STORIES: tuple[Story, ...] = (
     braze_case_notification.STORY,
+    braze_feedback_loop.STORY,
     braze_service_recovery.STORY,
     braze_journey_adjustment.STORY,
     braze_engagement_insight.STORY,
