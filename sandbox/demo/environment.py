@@ -37,6 +37,7 @@ class Secrets:
     braze_key: str = field(default_factory=_token)
     currents_token: str = field(default_factory=_token)
     braze_webhook: str = field(default_factory=_token)
+    braze_postback_secret: str = field(default_factory=_token)
     bigcommerce_token: str = field(default_factory=_token)
     bigcommerce_client_secret: str = field(default_factory=_token)
     bigcommerce_hook: str = field(default_factory=_token)
@@ -116,6 +117,7 @@ def _platform_variables(places: Places, known: Secrets) -> dict[str, str]:
         "BRAZE_API_KEY": known.braze_key,
         "BRAZE_CURRENTS_TOKEN": known.currents_token,
         "BRAZE_WEBHOOK_TOKEN": known.braze_webhook,
+        "BRAZE_POSTBACK_SECRET": known.braze_postback_secret,
         "BRAZE_REQUESTS_PER_S": str(REQUESTS_PER_S),
         "BIGCOMMERCE_API_URL": f"{places.sandbox_url}/bigcommerce",
         "BIGCOMMERCE_STORE_HASH": "sandbox",
@@ -195,7 +197,12 @@ def destinations(gateway_url: str, known: Secrets) -> dict[str, dict[str, object
     """Platform → where its webhooks go and what they are signed with (`configure`)."""
     return {
         "braze": {
-            "currents": {"url": f"{gateway_url}/braze/currents", "token": known.currents_token}
+            "currents": {"url": f"{gateway_url}/braze/currents", "token": known.currents_token},
+            "webhook_step": {
+                "url": f"{gateway_url}/braze/webhooks",
+                "token": known.braze_webhook,
+            },
+            "postback_url": f"{gateway_url}/braze/postbacks?secret={known.braze_postback_secret}",
         },
         "trading-grid": {
             "webhook": {
