@@ -24,11 +24,15 @@ from gridwire.records import (
     BrazeCommand,
     BrazeSchedule,
     DeleteSchedule,
+    RefreshProfile,
     ScheduleCampaign,
     ScheduleCanvas,
+    SetAttributes,
     SetSubscription,
     TrackEvent,
+    TriggerCampaign,
     TriggerCanvas,
+    UpsertCatalogItem,
 )
 from gridwire.topics import BRAZE_SCHEDULES
 from tests.unit.connectors.braze.events import settings
@@ -322,3 +326,28 @@ def test_a_fault_of_braze_is_tried_again() -> None:
     sink = braze.sink(settings())
     steps = sink.operations["schedule_campaign"].steps(command("schedule_campaign", SURVEY), SURVEY)
     assert isinstance(sink.platform.verdict(next(steps), answer(503)), Transient)  # type: ignore[arg-type]
+
+
+BODIES: dict[str, Any] = {
+    "track_event": event(),
+    "trigger_canvas": ENTRY,
+    "schedule_campaign": SURVEY,
+    "schedule_canvas": ScheduleCanvas(canvas_id="x", customer_ref="c", send_at=1, about="f"),
+    "delete_schedule": DeleteSchedule(
+        schedule_id="s", customer_ref="c", campaign_id="survey", about="f"
+    ),
+    "set_subscription": subscription("ann"),
+    "trigger_campaign": TriggerCampaign(campaign_id="case", customer_ref="c"),
+    "set_attributes": SetAttributes(customer_ref="c"),
+    "refresh_profile": RefreshProfile(customer_ref="c"),
+    "upsert_catalog_item": UpsertCatalogItem(catalog="p", sku="A", stock=0, sequence=1),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_no_operation_ever_asks_for_a_broadcast_or_for_an_audience(name: str) -> None:
+    steps: Any = OPERATIONS[name].steps(command(name, BODIES[name]), BODIES[name])
+    asked = next(steps)
+    assert not {"broadcast", "audience", "segment_id"} & set(asked.json)
+    recipients = asked.json.get("recipients")
+    assert recipients is None or len(recipients) == 1
