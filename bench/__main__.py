@@ -1,4 +1,6 @@
-"""`python -m bench`: all subjects side by side in one run, latency, restores, growth; writes build/bench.json."""
+"""`python -m bench`: all subjects side by side in one run, latency, restores, growth, and the connector kit; writes
+build/bench.json.
+"""
 
 import argparse
 import os
@@ -12,6 +14,8 @@ import msgspec
 
 from bench import documents, figures, growth, latency, mix, mixed, report, restoring, workload
 from bench.documents import Conditions
+from bench.kit import results as kit_results
+from bench.kit import steps as kit
 from bench.latency import Asked
 from bench.report import Measured
 from bench.subjects import SUBJECTS, WHOLE, next_group, run
@@ -21,7 +25,10 @@ from sandbox.kafka import NoKafkaError
 
 TARGET = PROJECT_ROOT / "build" / "bench.json"
 CONDITIONS = PROJECT_ROOT / "build" / "bench.conditions.json"
-PARTS = ("rounds", "latency", "mixed", "restore", "growth")
+STREAMS = ("rounds", "latency", "mixed", "restore", "growth")
+KIT = kit_results.PARTS
+PARTS = (*STREAMS, *KIT)
+LONG = ("storm",)  # only where it is asked for
 EVENTS = 600_000
 RUNS = 5
 QUICK_EVENTS, QUICK_RUNS, QUICK_ROWS = 80_000, 1, 100_000
@@ -40,7 +47,8 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
         "--rows", type=int, help=f"of the largest table, default {growth.ROWS[-1]:,}"
     )
     parser.add_argument("--quick", action="store_true", help="a look: few events, one run each")
-    parser.add_argument("--only", default=",".join(PARTS), help="comma-separated parts")
+    default = ",".join(part for part in PARTS if part not in LONG)
+    parser.add_argument("--only", default=default, help=f"parts, of {', '.join(PARTS)}")
     parser.add_argument("--strict", action="store_true", help="exit 1 where a target is missed")
     parser.add_argument(
         "--write-docs", action="store_true", help="no measuring: the last figures into the docs"
@@ -123,12 +131,18 @@ def grows(made: World, asked: argparse.Namespace, found: Measured) -> None:
         print(point, flush=True)
 
 
+def of_kit(part: str, made: World, asked: argparse.Namespace, found: Measured) -> None:
+    """A part of the kit."""
+    kit.measure(part, made, found.kit, kit.QUICK if asked.quick else kit.FULL, asked.runs)
+
+
 STEPS: dict[str, Callable[[World, argparse.Namespace, Measured], None]] = {
     "rounds": rounds,
     "latency": latencies,
     "mixed": mixed_load,
     "restore": restores,
     "growth": grows,
+    **{part: partial(of_kit, part) for part in KIT},
 }
 
 
@@ -173,8 +187,9 @@ def main(words: Sequence[str] | None = None) -> int:
         return documents.main(TARGET, CONDITIONS)
     started = time.monotonic()
     try:
-        with world(asked.events) as made:
-            print(f"{made.broker}; {asked.events:,} events, {asked.runs} runs each", flush=True)
+        events = asked.events if asked.parts & set(STREAMS) else 0
+        with world(events) as made:
+            print(f"{made.broker}; {events:,} events, {asked.runs} runs each", flush=True)
             found = measured(made, asked, partial(save, asked, made.broker, started))
     except NoKafkaError as error:
         print(f"{error}: install Java 17+ and Maven, or start Docker", file=sys.stderr)

@@ -43,6 +43,17 @@ class Bar:
         return high_enough and low_enough and (self.below is None or figure < self.below)
 
 
+def held(name: str, value: float | None, unit: str, bar: Bar | None) -> Result:
+    """A value against its target; what could not be measured does not meet it."""
+    return Result(
+        name=name,
+        value=value or 0.0,
+        unit=unit,
+        target=bar.text if bar else "",
+        met=bar is None or (value is not None and bar.met(value)),
+    )
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that at least this share of the values does not exceed. Raises ValueError on none."""
     if not values:

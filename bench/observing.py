@@ -160,9 +160,9 @@ class Others:
         """Counts from now on."""
         self._since, self._before_s = time.monotonic(), others_s(*self._part)
 
-    def share(self) -> float:
-        """So far: 0 to 1."""
-        spent_s = others_s(*self._part) - self._before_s
+    def share(self, ended_s: float = 0.0) -> float:
+        """So far: 0 to 1. `ended_s`: CPU seconds of processes that had a part, too, and are gone."""
+        spent_s = others_s(*self._part) - self._before_s - ended_s
         return max(0.0, spent_s) / ((time.monotonic() - self._since) * (os.cpu_count() or 1))
 
 

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bench import subjects as s
-from bench.figures import Bar, Result, middle, missed, paired_ratio
+from bench.figures import Bar, Result, held, middle, missed, paired_ratio
 from bench.growth import Point
+from bench.kit import results as kit
+from bench.kit.results import KitMeasured
 from bench.latency import Failed, Latency
 from bench.mixed import ALL_FLOWS
 from bench.restoring import Growth
@@ -64,6 +66,7 @@ class Measured:
     latencies: list[Latency | Failed] = field(default_factory=list)
     restores: list[Growth] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
+    kit: KitMeasured = field(default_factory=KitMeasured)
     failed: list[str] = field(default_factory=list)
     parts: set[str] = field(default_factory=set)  # that were asked for
 
@@ -86,6 +89,7 @@ def results(found: Measured) -> list[Result]:
         *_latencies(found),
         *(_restores(found.restores) if "restore" in found.parts else ()),
         *_growth(found.points),
+        *kit.results(found.kit, found.parts),
     ]
 
 
@@ -128,19 +132,8 @@ def _alone(runs: Sequence[Run], subject: Subject) -> Iterator[Result]:
 def _mixed(runs: Sequence[Run]) -> Iterator[Result]:
     spent = middle(cpu(runs, ALL_FLOWS))
     per_core = 100_000 / spent if spent else None
-    yield _held("mixed/all-flows-per-core", per_core, PER_CORE, MIXED)
+    yield held("mixed/all-flows-per-core", per_core, PER_CORE, MIXED)
     yield from _alone(runs, ALL_FLOWS)
-
-
-def _held(name: str, value: float | None, unit: str, bar: Bar | None) -> Result:
-    """A value against its target; what could not be measured does not meet it."""
-    return Result(
-        name=name,
-        value=value or 0.0,
-        unit=unit,
-        target=bar.text if bar else "",
-        met=bar is None or (value is not None and bar.met(value)),
-    )
 
 
 def _latencies(found: Measured) -> Iterator[Result]:
@@ -153,8 +146,8 @@ def _latencies(found: Measured) -> Iterator[Result]:
         if good is None and name not in LATENCY:
             continue
         p50, p99 = LATENCY.get(name, (None, None))
-        yield _held(f"latency/{name}-p50", good.p50_ms if good else None, "ms", p50)
-        yield _held(f"latency/{name}-p99", good.p99_ms if good else None, "ms", p99)
+        yield held(f"latency/{name}-p50", good.p50_ms if good else None, "ms", p50)
+        yield held(f"latency/{name}-p99", good.p99_ms if good else None, "ms", p99)
         if good is not None:
             yield Result(name=f"latency/{name}-load", value=good.rate, unit=EVENTS)
 
@@ -165,9 +158,9 @@ def _restores(found: Sequence[Growth]) -> Iterator[Result]:
         one = by_updates.get(updates)
         full = one is None or one.rows == RESTORED_ROWS
         name = f"restore/table-written-{updates}-times" if updates > 1 else "restore/table"
-        yield _held(name, one.seconds if one else None, "s", seconds if full else None)
+        yield held(name, one.seconds if one else None, "s", seconds if full else None)
         size = one.megabytes if one else None
-        yield _held(f"{name}/memory", size, "MB", memory if full else None)
+        yield held(f"{name}/memory", size, "MB", memory if full else None)
         if one is not None:
             yield Result(name=f"{name}/start", value=one.start_s, unit="s")
 
@@ -195,7 +188,7 @@ def others(found: Measured) -> float:
     """The largest share of the machine that others took in any run."""
     shares = [one.others for one in (*found.runs, *found.mixed)]
     shares += [one.others for one in found.latencies if isinstance(one, Latency)]
-    return max(shares, default=0.0)
+    return max([*shares, found.kit.others()])
 
 
 def verdict(results_: Sequence[Result], found: Measured) -> str:

@@ -18,9 +18,9 @@ from typing import IO, Any
 
 import msgspec
 
+from gridwire.quiet import BLOT, hushed
 from gridwire.settings import Secret
 
-BLOT = "…"
 TEXT_CHARS_MAX = 2_000
 CAUSES_MAX = 5
 FRAMES_MAX = 20
@@ -38,7 +38,7 @@ SECRET_TEXT = re.compile(
 
 def scrubbed(text: str, chars_max: int = TEXT_CHARS_MAX) -> str:
     """`text` without what looks like a secret or an e-mail address, cut at `chars_max`."""
-    return SECRET_TEXT.sub(BLOT, text[:chars_max])
+    return SECRET_TEXT.sub(BLOT, hushed(text)[:chars_max])
 
 
 def _value(name: str, value: Any) -> Any:

@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from gridwire.quiet import keep_quiet
 from gridwire.shapes import HOSTS, NAME, PORT_MAX, PROPERTIES, URLS, Shape, shown
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -43,9 +44,13 @@ class SettingsError(Exception):
 
 
 class Secret(str):
-    """A string that does not print itself."""
+    """A string that does not print itself, and that no log repeats."""
 
     __slots__ = ()
+
+    def __new__(cls, value: str = "") -> typing.Self:
+        keep_quiet(str.__str__(value))
+        return super().__new__(cls, value)
 
     def __repr__(self) -> str:
         return "Secret(…)"

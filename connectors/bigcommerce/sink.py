@@ -133,6 +133,9 @@ def set_selling_of_many(items: Sequence[Item]) -> BulkSteps:
 
     BigCommerce does not say in a documented way which: alone, each has a verdict of its own.
     """
+    if len(items) == 1:
+        (only,) = items
+        return [(yield from set_selling(only.command, only.body))]
     changes: list[SetSelling] = [item.body for item in items]
     switches = [
         {"id": change.variant_id, **body} for change in changes if (body := _of_variant(change))

@@ -115,7 +115,13 @@ def polls(settings: BigCommerceSettings, reader: "Reader") -> tuple[Poll, ...]:
     return (
         Poll("bigcommerce.orders", settings.orders_poll_s, reader.poll_orders, between),
         Poll("bigcommerce.products", settings.products_poll_s, reader.poll_products, between),
-        Poll("bigcommerce.inventory", settings.inventory_poll_s, reader.poll_inventory, sweep=True),
+        Poll(
+            "bigcommerce.inventory",
+            settings.inventory_poll_s,
+            reader.poll_inventory,
+            known=BIGCOMMERCE_PRODUCTS,
+            sweep=True,
+        ),
         Poll("bigcommerce.hooks", settings.hooks_poll_s, health.poll),
     )
 

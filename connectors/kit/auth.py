@@ -15,6 +15,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from connectors.kit.connector import Misconfigured, Response, Transient
+from gridwire.quiet import keep_quiet
 from gridwire.settings import Secret
 
 EARLY_S = (
@@ -140,7 +141,9 @@ class Basic:
 def basic(user: str, password: Secret) -> str:
     """The value of a Basic Authorization header."""
     pair = f"{user}:{password.reveal()}".encode()
-    return "Basic " + base64.b64encode(pair).decode()
+    encoded = base64.b64encode(pair).decode()
+    keep_quiet(encoded)
+    return f"Basic {encoded}"
 
 
 # ---- OAuth 2 -----------------------------------------------------------------------------------------------------
@@ -193,6 +196,7 @@ class _ClientCredentials:
         if not isinstance(token, str) or not token:
             raise AuthError(Transient("token endpoint: answer without access_token"))
         lifetime_s = _lifetime_s(fields.get("expires_in"))
+        keep_quiet(token)
         self._headers = {"authorization": f"Bearer {token}"}
         self._until_s = now_s + lifetime_s
         self._renew_s = self._until_s - min(EARLY_S, lifetime_s / 2)

@@ -43,6 +43,10 @@ class Ticket:
     gone: bool = False
 
     @property
+    def records(self) -> int:
+        return len(self.join.entries)
+
+    @property
     def startable(self) -> bool:
         return not (self.lane.assigned.draining or self.lane.assigned.lost)
 
@@ -54,6 +58,7 @@ class Queue:
     key: Hashable
     join: Join  # the first one's: how its batches are carried out, and their limits
     waiting: deque[Ticket] = field(default_factory=deque)
+    records: int = 0  # of all that wait
     batches: "dict[asyncio.Task[None], OpenBatch]" = field(default_factory=dict)
 
     def next_up(self) -> list[Ticket]:
@@ -66,7 +71,7 @@ class Queue:
             join = ticket.join
             if not ticket.startable or (join.apart is not None and join.apart in apart):
                 continue
-            items += len(join.entries)
+            items += ticket.records
             size += join.size_bytes
             too_many = items > limits.items_max or size > (limits.bytes_max or size)
             if found and too_many:
@@ -75,8 +80,21 @@ class Queue:
             apart.add(join.apart)
         return found
 
-    def startable(self) -> int:
-        return sum(len(ticket.join.entries) for ticket in self.waiting if ticket.startable)
+    def more_than(self, records: int) -> bool:
+        """Whether more than so many may start."""
+        if self.records <= records:
+            return False
+        found = 0
+        for ticket in self.waiting:
+            found += ticket.records if ticket.startable else 0
+            if found > records:
+                return True
+        return False
+
+    def keep(self, tickets: Iterable[Ticket]) -> None:
+        """These wait, and no others."""
+        self.waiting = deque(tickets)
+        self.records = sum(ticket.records for ticket in self.waiting)
 
 
 class OpenBatch:
@@ -101,8 +119,7 @@ class OpenBatch:
         """The turn has come: these records are in flight from now on. Raises WithdrawnError where none is left."""
         tickets = self._next_up()
         chosen = set(tickets)
-        queue = self._queue
-        queue.waiting = deque(one for one in queue.waiting if one not in chosen)
+        self._queue.keep(one for one in self._queue.waiting if one not in chosen)
         self.tickets = tuple(tickets)
         self._home.begun([ticket.lane for ticket in tickets])
         return _entries(tickets)
@@ -166,13 +183,14 @@ class Batches:
         if queue is None:
             queue = self._queues[join.queue] = Queue(join.queue, join)
         queue.waiting.append(Ticket(lane, join, self._clock.monotonic_s()))
+        queue.records += len(join.entries)
         self._open(queue)
 
     def abandon(self, gone: Iterable[Assigned]) -> None:
         """These partitions were given away: nothing of them starts any more, outcomes of what has are dropped."""
         left = set(gone)
         for queue in list(self._queues.values()):
-            queue.waiting = deque(one for one in queue.waiting if one.lane.assigned not in left)
+            queue.keep(one for one in queue.waiting if one.lane.assigned not in left)
             for task, batch in queue.batches.items():
                 self._abandon(task, batch, left)
             self._forget_idle(queue)
@@ -200,10 +218,10 @@ class Batches:
     def _open(self, queue: Queue) -> None:
         """Another batch, where what waits is more than those take that are still open."""
         limits = queue.join.limits
-        still_open = sum(batch.tickets is None for batch in queue.batches.values())
         if len(queue.batches) >= limits.parallel_max:
             return
-        if queue.startable() > still_open * limits.items_max:
+        still_open = sum(batch.tickets is None for batch in queue.batches.values())
+        if queue.more_than(still_open * limits.items_max):
             batch = OpenBatch(queue, self._home, self._clock)
             task = asyncio.create_task(self._run(queue, batch), name=f"batch-{queue.join.line}")
             queue.batches[task] = batch
@@ -239,7 +257,7 @@ class Batches:
 
     async def _linger(self, queue: Queue) -> None:
         limits = queue.join.limits
-        while queue.waiting and queue.startable() < limits.items_max:
+        while queue.waiting and not queue.more_than(limits.items_max - 1):
             age_s = self._clock.monotonic_s() - queue.waiting[0].joined_at
             if age_s >= limits.linger_s:
                 return
@@ -269,7 +287,7 @@ class Batches:
     def _requeue(self, queue: Queue, batch: OpenBatch) -> None:
         """What is still ours goes first."""
         left = [ticket for ticket in batch.tickets or () if not ticket.gone]
-        queue.waiting.extendleft(reversed(left))
+        queue.keep([*left, *queue.waiting])
 
 
 def _entries(tickets: Iterable[Ticket]) -> tuple[Entry, ...]:

@@ -6,7 +6,7 @@ One `Caller` per platform and process: its pace, its breaker and its token are s
 import asyncio
 import logging
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from connectors.kit.auth import AuthError
@@ -30,6 +30,7 @@ from connectors.kit.connector import (
 )
 from connectors.kit.downloads import Downloader, LinkError
 from connectors.kit.http import NoAnswerError
+from connectors.kit.line import Line
 from connectors.kit.rate import RateLimiter
 from connectors.kit.tokens import Authenticator, Sender
 from connectors.kit.work import Permit, WithdrawnError
@@ -41,6 +42,7 @@ REQUESTS_MAX = 1_000  # of one generator: a paging loop that never ends is a fau
 PAUSES_MAX = 1_000  # of one generator, likewise
 PAUSE_S_MAX = 60.0
 CONFIRM_S = 0.05  # until a permit that is not given is asked for again
+LOOK_S = 0.05  # while waiting for a pace: an answer may have changed it
 WAIT_S_MAX = 1.0  # longer waits look again in between: a breaker may close, an assignment may go
 log = logging.getLogger(__name__)
 
@@ -71,6 +73,14 @@ class Turn:
 
 
 Step = Request | Pause | Turn | Download
+
+
+@dataclass(frozen=True, slots=True)
+class _Paced:
+    """A budget: its pace, and who waits for it."""
+
+    rate: RateLimiter
+    line: Line = field(default_factory=Line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +123,7 @@ class Caller:
         self._http = http
         self._clock = clock
         self._auth = Authenticator(platform.auth.session(), http, clock)
-        self._rates: dict[str, RateLimiter] = {}
+        self._paces: dict[str, _Paced] = {}
         self._room = asyncio.Semaphore(platform.concurrency)
         self._downloads = Downloader(platform.links) if platform.links else None
         self.breaker = Breaker(breaker or BreakerPolicy(), clock.chance)
@@ -152,6 +162,7 @@ class Caller:
         finally:
             steps.close()
             if drive.turn is not None:  # taken, and not needed
+                drive.turn.rate.done()
                 self.breaker.left()
                 self._room.release()
 
@@ -211,54 +222,57 @@ class Caller:
         self._report(outcome)
         return outcome
 
-    def _rate(self, request: Request) -> RateLimiter:
+    def _pace(self, request: Request) -> "_Paced":
         """The pace of the budget that a request draws on."""
         name = self.platform.budget(request)
-        if name not in self._rates and len(self._rates) >= BUDGETS_MAX:
+        if name not in self._paces and len(self._paces) >= BUDGETS_MAX:
             name = ""
-        if name not in self._rates:
+        if name not in self._paces:
             pace = self.platform.paces.get(name) or Pace(self.platform.requests_per_s)
-            self._rates[name] = RateLimiter(pace.start_per_s, pace.most_per_s)
-        return self._rates[name]
+            self._paces[name] = _Paced(RateLimiter(pace.start_per_s, pace.most_per_s))
+        return self._paces[name]
 
     async def _turn(self, request: Request, permit: Permit | None) -> "_Place":
-        """Waits for a slot, for the platform's pause to end, for room, for the breaker and for the permit."""
-        rate = self._rate(request)
-        now = self._clock.monotonic_s()
-        slot, wait_s = rate.reserve(now)
-        due = now + wait_s
+        """Waits for the permit, for the pace, for the platform's pause to end, for room and for the breaker."""
+        pace = self._pace(request)
         while True:
             if permit is not None and not permit.given():
                 await permit.wait()
-            wait_s = self._wait_s(rate, due)
-            if wait_s <= 0:
-                await self._room.acquire()
-                wait_s = self._enter(rate, due, permit)
-                if wait_s <= 0:
-                    return _Place(rate, slot)
-            await self._clock.sleep(min(wait_s, WAIT_S_MAX))
+            slot = await self._in_line(pace, permit)
+            if slot is not None:
+                return _Place(pace.rate, slot)
 
-    def _wait_s(self, rate: RateLimiter, due: float) -> float:
-        now = self._clock.monotonic_s()
-        return max(due - now, rate.blocked_s(now))
+    async def _in_line(self, pace: "_Paced", permit: Permit | None) -> int | None:
+        """The call's number at its pace; None where the permit is not given: nobody shall wait behind that."""
+        rate, line = pace.rate, pace.line
+        ticket = line.join()
+        try:
+            while permit is None or permit.given():
+                if not line.leads(ticket):
+                    await line.wait(ticket, WAIT_S_MAX)
+                elif (wait_s := await self._wait_s(rate, permit)) > 0:
+                    await self._clock.sleep(min(wait_s, LOOK_S))
+                else:
+                    return rate.take(self._clock.monotonic_s())
+            return None
+        finally:
+            line.leave(ticket)
 
-    def _enter(self, rate: RateLimiter, due: float, permit: Permit | None) -> float:
-        """0: go, there is room and all is well. Else the seconds after which to look again, and the room is given back.
-
-        Raises WithdrawnError.
-        """
+    async def _wait_s(self, rate: RateLimiter, permit: Permit | None) -> float:
+        """0: go, there is room and all is well. Else the seconds after which to look again. Raises WithdrawnError."""
+        wait_s = rate.wait_s(self._clock.monotonic_s())
+        if wait_s > 0:
+            return wait_s
+        await self._room.acquire()
         wait_s = CONFIRM_S
         try:
             if permit is None or permit.given():
-                wait_s = self._wait_s(rate, due)
-                if wait_s <= 0:
-                    wait_s = self.breaker.enter(self._clock.monotonic_s())
-        except WithdrawnError:
-            self._room.release()
-            raise
-        if wait_s > 0:
-            self._room.release()
-        elif permit is not None:
+                now = self._clock.monotonic_s()
+                wait_s = rate.wait_s(now) or self.breaker.enter(now)
+        finally:
+            if wait_s > 0:
+                self._room.release()
+        if wait_s <= 0 and permit is not None:
             permit.used()
         return wait_s
 
@@ -266,7 +280,7 @@ class Caller:
         self, request: Request, rate: RateLimiter, slot: int, sent_at: float
     ) -> Response | Refusal:
         try:
-            answer = await self._exchange(request)
+            answer = await self._exchange(request, rate)
         except AuthError as error:
             return error.verdict
         except NoAnswerError as error:
@@ -276,13 +290,16 @@ class Caller:
         verdict = self._judge(request, answer)
         return answer if isinstance(verdict, Delivered) else verdict
 
-    async def _exchange(self, request: Request) -> Response:
+    async def _exchange(self, request: Request, rate: RateLimiter) -> Response:
         """Sends; after a 401 once more with a new token, where there is one to be had."""
-        headers = await self._auth.headers()
-        answer = await self._counted(request, headers)
-        if answer.status == 401 and 401 not in request.expect and self._auth.refused(headers):
-            return await self._counted(request, await self._auth.headers())
-        return answer
+        try:
+            headers = await self._auth.headers()
+            answer = await self._counted(request, headers)
+            if answer.status == 401 and 401 not in request.expect and self._auth.refused(headers):
+                return await self._counted(request, await self._auth.headers())
+            return answer
+        finally:
+            rate.done()
 
     async def _counted(self, request: Request, headers: Mapping[str, str]) -> Response:
         begun = self._clock.monotonic_s()

@@ -326,8 +326,8 @@ class Poll:
     `between(since_ms, until_ms)`: the checkpoint from which a backfill reads what changed in that time (later changes
     may follow: they are left out); None where the platform does not list by time.
     `known`: the topic to which webhooks bring the same records under the same ids. What it holds already is not
-    written again, and what it lacks is counted as missed.
-    `sweep`: each poll lists everything: only records that differ from those of the last sweep are written.
+    written again, and what it lacks is counted as missed. `sweep`: each poll lists everything, under ids of its own:
+    only what says something else than the newest version that `known` holds under its key is written.
     """
 
     resource: str

@@ -50,7 +50,7 @@ class Chunk:
 
 
 class Effects:
-    """The ids of one partition, the latest ones: about 90 bytes of memory each."""
+    """The ids of one partition, the latest ones: about 100 bytes of memory each."""
 
     def __init__(self, memory: Memory, chunks: Sequence[Chunk] = ()) -> None:
         self._memory = memory

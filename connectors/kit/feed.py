@@ -20,7 +20,9 @@ from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from connectors.kit.callbacks import Callbacks
 from connectors.kit.commits import Committer, kafka_error
+from connectors.kit.lag import Lag
 from connectors.kit.ledger import LedgerReader, Ledgers
 from connectors.kit.progress import SPAN_MAX, Progress
 from connectors.kit.settling import KAFKA_TIMEOUT_S, Settling
@@ -92,7 +94,9 @@ class KafkaFeed:
         self._consumer = clients.consumer(self.on_error)
         self._lanes = lanes
         self._loop = asyncio.get_running_loop()
+        self._lag = Lag(self._consumer, group, topic)
         self._assigned: dict[int, Assigned] = {}
+        self._callbacks = Callbacks()
         self._paused: set[int] = set()
         self._waiting: set[int] = set()  # for their ledgers
         self._ledgers = None if ledger is None else Ledgers(ledger, group)
@@ -163,6 +167,7 @@ class KafkaFeed:
         try:
             self._leave(list(self._assigned.values()), hand_back=error is None)
             self._consumer.close()
+            self._callbacks.check()
         except BaseException as raised:  # noqa: BLE001 - as above
             error = error or raised
         self._settling.close()
@@ -191,9 +196,9 @@ class KafkaFeed:
                 self._stopping.wait(OPEN_RETRY_S)
         self._consumer.subscribe(
             [self.topic],
-            on_assign=self._on_assign,
-            on_revoke=self._on_revoke,
-            on_lost=self._on_lost,
+            on_assign=self._callbacks.caught(self._on_assign),
+            on_revoke=self._callbacks.caught(self._on_revoke),
+            on_lost=self._callbacks.caught(self._on_lost),
         )
         self._problem = "joining the consumer group"
 
@@ -211,14 +216,14 @@ class KafkaFeed:
             self._probe(now)
         if now >= self._lag_at:
             self._lag_at = now + LAG_S
-            self._measure_lag()
+            self._lag.measure(self._assigned)
 
     # ---- taking --------------------------------------------------------------------------------------------------
     def _take(self, timeout_s: float) -> None:
         first = self._consumer.poll(timeout_s)
-        if first is None:
-            return
-        entries = list(self._entries([first, *self._consumer.consume(TAKE_MAX, 0)]))
+        more = [] if first is None else self._consumer.consume(TAKE_MAX, 0)
+        self._callbacks.check()
+        entries = list(self._entries([] if first is None else [first, *more]))
         if entries:
             self._loop.call_soon_threadsafe(self._lanes.arrived, entries)
 
@@ -294,10 +299,8 @@ class KafkaFeed:
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         metrics.REBALANCES.labels(self.group, "assigned").inc()
         metadata = consumer.consumer_group_metadata()
-        committed = consumer.committed(partitions, timeout=KAFKA_TIMEOUT_S) if partitions else []
+        committed = self._settling.reached(partitions, self._stopping)
         for one in committed:
-            if one.error is not None:
-                raise KafkaException(one.error)
             offset = one.offset if one.offset >= 0 else None
             progress = Progress(offset, one.metadata)
             self._assigned[one.partition] = Assigned(self.topic, one.partition, progress)
@@ -353,7 +356,7 @@ class KafkaFeed:
         for one in leaving:
             one.lost = True
             self._assigned.pop(one.partition, None)
-            metrics.CONSUMER_LAG.remove(self.group, self.topic, str(one.partition))
+            self._lag.forget(one.partition)
         self._settling.forget_lost()
 
     def _drain(self, leaving: list[Assigned]) -> None:
@@ -382,19 +385,3 @@ class KafkaFeed:
         future = self._start(coroutine)
         if future is not None:
             concurrent.futures.wait([future], timeout_s)
-
-    def _measure_lag(self) -> None:
-        for number, one in self._assigned.items():
-            partition = TopicPartition(self.topic, number)
-            _, end = self._consumer.get_watermark_offsets(partition, cached=True)
-            reached = self._reached(one, partition)
-            if end >= 0 and reached is not None:
-                lag = max(0, end - reached)
-                metrics.CONSUMER_LAG.labels(self.group, self.topic, str(number)).set(lag)
-
-    def _reached(self, one: Assigned, partition: TopicPartition) -> int | None:
-        """Where all before is done. With nothing in hand that is where we read: behind transaction markers, too."""
-        if one.progress.unfinished:
-            return one.progress.position
-        (place,) = self._consumer.position([partition])
-        return place.offset if place.offset >= 0 else one.progress.position

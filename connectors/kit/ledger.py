@@ -63,8 +63,8 @@ class LedgerReader:
         self._settings = settings
         self._now_ms = now_ms
 
-    def places(self, partitions: Sequence[int]) -> list[Place]:
-        """Raises LedgerError where the topic, or one of its partitions, is not there; KafkaException."""
+    def places(self, partitions: Sequence[int], cancelled: threading.Event) -> list[Place]:
+        """Raises LedgerError where there are too few partitions; CancelledError, KafkaException."""
         counts = clients.partition_counts(self._settings)
         count, wanted = counts.get(self.topic, 0), counts.get(self._commands, 0)
         if not count and self._settings.topic_creation != "none":
@@ -75,8 +75,22 @@ class LedgerReader:
                 "(kafka-topics.sh --create or --alter --partitions)"
             )
         asked = [(self.topic, number) for number in partitions]
-        found = clients.patiently(lambda: clients.watermarks(self._settings, asked))
+        found = self._watermarks(asked, cancelled)
         return [Place(*place, *found[place]) for place in asked]
+
+    def _watermarks(
+        self, asked: Sequence[tuple[str, int]], cancelled: threading.Event
+    ) -> dict[tuple[str, int], tuple[int, int]]:
+        """Asks again while leaders are elsewhere, or nowhere: after a restart of Kafka, or a creation."""
+        for left in reversed(range(clients.ASK_TRIES_MAX)):
+            try:
+                return clients.watermarks(self._settings, asked)
+            except KafkaException:
+                if left == 0:
+                    raise
+            if cancelled.wait(clients.ASK_PAUSE_S):
+                break
+        raise CancelledError
 
     def read(self, place: Place, cancelled: threading.Event) -> Effects:
         """What one partition holds. Raises LedgerError, CancelledError, KafkaException."""
@@ -120,7 +134,9 @@ class Window:
         while not self._over:
             if self.cancelled.is_set():
                 raise CancelledError
-            first = consumer.poll(READ_POLL_S)  # `consume` alone would wait for as many as it may take
+            first = consumer.poll(
+                READ_POLL_S
+            )  # `consume` alone would wait for as many as it may take
             messages = [] if first is None else [first, *consumer.consume(READ_MESSAGES, 0)]
             if any(message.error() is None for message in messages):
                 heard_at = time.monotonic()
@@ -221,7 +237,7 @@ class Ledgers:
     def _all(self, partitions: list[int], cancelled: threading.Event) -> dict[int, Effects]:
         begun = told = time.monotonic()
         found: dict[int, Effects] = {}
-        for place in self._reader.places(partitions):
+        for place in self._reader.places(partitions, cancelled):
             found[place.partition] = self._reader.read(place, cancelled)
             self._read = len(found)
             if time.monotonic() > told + TELL_S:

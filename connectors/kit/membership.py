@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from connectors.kit.callbacks import Callbacks
 from gridwire import kafka as clients
 from gridwire import metrics
 from gridwire.settings import KafkaSettings
@@ -45,6 +46,7 @@ class Membership:
         self._consumer: Consumer = clients.consumer(
             settings, GROUP, error_cb=self._on_error, queued_max_messages_kbytes=1_024
         )
+        self._callbacks = Callbacks()
         self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._stopping = threading.Event()
@@ -77,9 +79,9 @@ class Membership:
         try:
             self._consumer.subscribe(
                 [CHECKPOINTS.name],
-                on_assign=self._on_assign,
-                on_revoke=self._on_revoke,
-                on_lost=self._on_revoke,
+                on_assign=self._callbacks.caught(self._on_assign),
+                on_revoke=self._callbacks.caught(self._on_revoke),
+                on_lost=self._callbacks.caught(self._on_revoke),
             )
             while not self._stopping.is_set():
                 self._turn()
@@ -98,6 +100,7 @@ class Membership:
 
     def _turn(self) -> None:
         message = self._consumer.poll(POLL_S)
+        self._callbacks.check()
         self._beat = time.monotonic()
         error = message.error() if message is not None else None
         if error is not None and error.fatal():

@@ -1,7 +1,7 @@
 """A page of a poll into Kafka: its records and the checkpoint after it, in one transaction. Everything here blocks."""
 
 import hashlib
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -20,8 +20,9 @@ from gridwire.ids import derived
 from gridwire.records import Checkpoint, Record
 from gridwire.topics import CHECKPOINTS, DEAD_LETTER_SOURCES, Topic
 
-SWEPT_MAX = 200_000  # keys of a sweep whose last record is remembered; others are written each time
+TOLD_MS = 86_400_000  # a sweep writes again what nobody has told of for so long before it began
 MISSED = "missed by webhooks"
+DIFFERED = "differed from what was told"
 Produced = tuple[Topic[Any], Record]
 
 
@@ -41,6 +42,9 @@ class Known(Protocol):
     def among(self, ids: Collection[str], since_ms: int) -> set[str]:
         """Those of `ids` that it holds in records written since then. Raises KafkaException."""
 
+    def states(self, keys: Collection[str], since_ms: int) -> dict[str, bytes]:
+        """Digests of the newest versions under these keys, written since then. Raises KafkaException."""
+
 
 @dataclass(slots=True)
 class Draft:
@@ -49,8 +53,7 @@ class Draft:
     outputs: list[Output] = field(default_factory=list)
     letters: list[Why] = field(default_factory=list)
     topics: Counter[str] = field(default_factory=Counter)
-    swept: dict[str, bytes] = field(default_factory=dict)
-    missed: int = 0
+    findings: dict[str, int] = field(default_factory=dict)
 
 
 class PageWriter:
@@ -73,7 +76,6 @@ class PageWriter:
         self._clock = clock
         self._known = known
         self._source = f"{platform}/poll"
-        self._swept: OrderedDict[str, bytes] = OrderedDict()
 
     def write(self, page: Page, checkpoint: str | None = None) -> int:
         """The page and its checkpoint (`page.cursor`, or the one given), all or nothing; how many records.
@@ -137,28 +139,26 @@ class PageWriter:
 
     # ---- what is left out ----------------------------------------------------------------------------------------
     def _new(self, records: list[Produced], draft: Draft) -> list[Produced]:
-        if self._poll.sweep:
-            return self._changed(records, draft)
-        if self._known is None or self._poll.known is None or not records:
+        """Without what the poll's topic of comparison holds already; records of other topics stay."""
+        known, topic = self._known, self._poll.known
+        compared = [record for to, record in records if to is topic]
+        if known is None or topic is None or not compared:
             return records
-        compared = [record for topic, record in records if topic is self._poll.known]
-        since_ms = min((record.occurred_at for record in compared), default=0)
-        held = self._known.among({record.event_id for record in compared}, since_ms)
-        draft.missed = sum(record.event_id not in held for record in compared)
-        return [
-            (topic, record)
-            for topic, record in records
-            if topic is not self._poll.known or record.event_id not in held
-        ]
+        if self._poll.sweep:
+            fresh = self._changed(known, topic, compared, draft)
+        else:
+            fresh = _missed(known, compared, draft)
+        kept = {id(record) for record in fresh}
+        return [(to, record) for to, record in records if to is not topic or id(record) in kept]
 
-    def _changed(self, records: list[Produced], draft: Draft) -> list[Produced]:
-        """Those that differ from what this process has last written under their key."""
-        changed = []
-        for topic, record in records:
-            key, now = f"{topic.name}|{topic.key(record)}", digest(record)
-            if self._swept.get(key) != now:
-                changed.append((topic, record))
-            draft.swept[key] = now
+    def _changed(
+        self, known: Known, topic: Topic[Any], records: list[Record], draft: Draft
+    ) -> list[Record]:
+        """Those that say something else than was last told under their key, whoever told it."""
+        keys = {topic.key(record) for record in records}
+        told = known.states(keys, self._clock.epoch_ms() - TOLD_MS)
+        changed = [one for one in records if told.get(topic.key(one)) != digest(one)]
+        draft.findings[DIFFERED] = sum(topic.key(one) in told for one in changed)
         return changed
 
     # ---- once it is committed ------------------------------------------------------------------------------------
@@ -167,14 +167,19 @@ class PageWriter:
             count(DEAD_LETTER_SOURCES, why)
         for topic, records in draft.topics.items():
             metrics.RECORDS_PRODUCED.labels(topic).inc(records)
-        if draft.missed:
-            labels = (self._platform, self._poll.resource, MISSED)
-            metrics.POLL_FINDINGS.labels(*labels).inc(draft.missed)
-        for key, seen in draft.swept.items():
-            self._swept[key] = seen
-            self._swept.move_to_end(key)
-            if len(self._swept) > SWEPT_MAX:
-                self._swept.popitem(last=False)
+        for finding, found in draft.findings.items():
+            if found:
+                labels = (self._platform, self._poll.resource, finding)
+                metrics.POLL_FINDINGS.labels(*labels).inc(found)
+
+
+def _missed(known: Known, records: list[Record], draft: Draft) -> list[Record]:
+    """Those whose ids are not known."""
+    since_ms = min(record.occurred_at for record in records)
+    held = known.among({record.event_id for record in records}, since_ms)
+    missed = [record for record in records if record.event_id not in held]
+    draft.findings[MISSED] = len(missed)
+    return missed
 
 
 def digest(record: Record) -> bytes:

@@ -1,7 +1,6 @@
 """Polling: fetch a page first, then write its records and the checkpoint in one transaction, then the next page."""
 
 import asyncio
-import contextlib
 import logging
 import zlib
 from collections.abc import Callable, Sequence
@@ -161,8 +160,12 @@ class Poller:
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            with contextlib.suppress(Exception):
-                await asyncio.wait([future])
+            await asyncio.wait([future])
+            if error := future.exception():  # another has taken over, most likely
+                log.warning(
+                    "poll given up",
+                    extra={"poll": self.name, "reason": f"last page not committed: {error}"},
+                )
             raise
 
 

@@ -2,11 +2,12 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, TypeVar
+from urllib.parse import unquote
 
 import msgspec
 
@@ -17,6 +18,7 @@ from connectors.kit.connector import (
     Request,
     Verdict,
 )
+from gridwire.quiet import hushed
 from gridwire.redaction import texts_within
 
 S = TypeVar("S")
@@ -25,7 +27,9 @@ Long = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Int = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 EpochS = Annotated[int, msgspec.Meta(ge=0, le=100_000_000_000)]
 TEXT_CHARS_MAX = 200
+SAID_CHARS_MAX = 20_000  # of a vendor's text; more is not looked at
 ECHO_CHARS_MIN = 3  # shorter values stand in any text by chance
+RESOURCE = re.compile(r"[a-z_]+|v\d+")
 # What may be personal in a vendor's error text: quoted values, addresses, and words with digits.
 PERSONAL = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\S+@\S+|\+?\S*\d{3,}\S*")
 
@@ -99,15 +103,24 @@ def whole(text: str | None) -> int | None:
 
 
 def vendor_text(said: Any, request: Request) -> str:
-    """A vendor's error text for a reason: one line, bounded, without what may be personal.
+    """A vendor's error text for a reason: one line, bounded, without secrets and what may be personal.
 
-    Whatever of the request's own values it repeats is taken out, too.
+    Whatever of the request's own values it repeats is taken out, too: of its body, its query, its path.
     """
-    line = " ".join(str(said).split())
-    for value in sorted(set(texts_within(request.json)), key=len, reverse=True):
+    line = hushed(" ".join(str(said)[:SAID_CHARS_MAX].split()))
+    own = {*texts_within(request.json), *request.query.values(), *_ids_in(request.path)}
+    for value in sorted(own, key=len, reverse=True):
         if len(value) >= ECHO_CHARS_MIN:
-            line = line.replace(value, "…")
+            line = line.replace(" ".join(value.split()), "…")
     return PERSONAL.sub("…", line)[:TEXT_CHARS_MAX]
+
+
+def _ids_in(path: str) -> Iterator[str]:
+    """Parts of a path that are no names of resources: as they stand, and as they were before they were quoted."""
+    for part in path.split("/"):
+        if part and RESOURCE.fullmatch(part) is None:
+            yield part
+            yield unquote(part)
 
 
 def detailed(verdict: Verdict, request: Request, said: Any) -> Verdict:

@@ -104,7 +104,10 @@ class RejectLimit:
             one.trying = None
 
     def _watched(self, operation: str) -> Watched:
-        return self._operations.setdefault(operation, Watched(Watch(self.limits)))
+        if operation not in self._operations:
+            self._operations[operation] = Watched(Watch(self.limits))
+            self._tell(operation, 0)  # it may have been 1 before this sink was started again
+        return self._operations[operation]
 
     def _pause(self, one: Watched, now: float) -> None:
         pause_s = min(PAUSE_S_MAX, PAUSE_S_FIRST * 2.0 ** min(one.pauses, 10))

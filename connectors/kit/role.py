@@ -20,7 +20,7 @@ from connectors.kit.effects import Memory
 from connectors.kit.engine import CONCURRENCY_MAX, Engine
 from connectors.kit.gateway import Wiring, check_routes, gateway_app
 from connectors.kit.http import HttpClient
-from connectors.kit.known import TopicIds
+from connectors.kit.known import held_for
 from connectors.kit.membership import Membership
 from connectors.kit.messages import Messages
 from connectors.kit.poller import Poller, Pollers
@@ -141,9 +141,7 @@ class PollsPart:
                     Checkpoints(shared.kafka, shared.codec, caller.platform.name, poll.resource),
                     executor=self._executor,
                     clock=shared.clock,
-                    known=None
-                    if poll.known is None
-                    else TopicIds(shared.kafka, shared.codec, poll.known),
+                    known=held_for(poll, shared.kafka, shared.codec),
                 )
                 for caller, poll in polls
             ]
@@ -217,6 +215,7 @@ async def run_sinks(
 
 def _sink(shared: Shared, sink: Sink, terms: Terms, memory: Memory) -> Part:
     caller = shared.caller(sink.platform, "sink")
+    warn_of_replicas(sink.platform, shared.kafka.slot)
     name = f"sink.{sink.platform.name}"
 
     def make() -> EnginePart:
@@ -233,6 +232,16 @@ def _sink(shared: Shared, sink: Sink, terms: Terms, memory: Memory) -> Part:
         return EnginePart(engine, handler, caller)
 
     return Part(name, make, shared.clock)
+
+
+def warn_of_replicas(platform: Platform, slot: int) -> None:
+    """Says so where more processes call a platform than its account-wide limits are meant for."""
+    most = platform.replicas_max
+    if most is not None and slot >= most:
+        log.warning(
+            "one replica too many for the limits of this platform's account: its quota must be divided",
+            extra={"platform": platform.name, "slot": slot, "replicas_max": most},
+        )
 
 
 def _fetches(shared: Shared, source: Source, caller: Caller, settings: FetchSettings) -> Part:

@@ -105,7 +105,7 @@ class SinkSettings(msgspec.Struct, frozen=True, kw_only=True):
         msgspec.Meta(ge=1_000, le=10_000_000),
         Env(
             "GRIDWIRE_SINK_LEDGER_IDS",
-            "how many such commands are remembered per partition, about 90 bytes of memory each",
+            "how many such commands are remembered per partition, about 100 bytes of memory each",
         ),
     ] = 100_000
     rejects_in_a_row_max: Annotated[

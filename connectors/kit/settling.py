@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from connectors.kit.commits import (
     CommitFailedError,
@@ -28,6 +29,10 @@ REOPEN_S = 60.0
 REOPENS_MAX = 3  # a producer that breaks more often within REOPEN_S ends the process
 PATIENCE_S = 240.0  # for a Kafka that is away in the middle of a commit; below max.poll.interval.ms
 KAFKA_TIMEOUT_S = 10.0
+REACHED_LOOK_S = 5.0
+REACHED_S_MAX = 60.0  # a transaction that nobody ends is ended by its broker after 10 s, and brokers look every 10 s
+# Librdkafka tries by itself while offsets are unstable, and reports that it ran out of time.
+OPEN_COMMIT = frozenset({KafkaError._TIMED_OUT, KafkaError.UNSTABLE_OFFSET_COMMIT})  # noqa: SLF001 - its own codes
 log = logging.getLogger(__name__)
 
 Waiting = list["asyncio.Future[None]"]
@@ -76,6 +81,30 @@ class Settling:
     def close(self) -> None:
         """Lets go of the producer."""
         self._committer.close()
+
+    def reached(
+        self, partitions: Sequence[TopicPartition], stopping: threading.Event
+    ) -> list[TopicPartition]:
+        """Where earlier owners of partitions got to. A commit that one of them left open is waited for.
+
+        Raises KafkaException where Kafka does not say within REACHED_S_MAX, or `stopping` is set first.
+        """
+        deadline = time.monotonic() + REACHED_S_MAX
+        while partitions:
+            try:
+                found = self._consumer.committed(list(partitions), timeout=REACHED_LOOK_S)
+                failed = [one.error for one in found if one.error is not None]
+                if not failed:
+                    return found
+                raise KafkaException(failed[0])
+            except KafkaException as error:
+                code = kafka_error(error).code()
+                if code not in OPEN_COMMIT or stopping.is_set() or time.monotonic() > deadline:
+                    raise
+                why = kafka_error(error).name()
+                log.warning("waiting for offsets", extra={"group": self._group, "why": why})
+                stopping.wait(COMMIT_RETRY_S)
+        return []
 
     def joined(self, metadata: Any) -> None:
         """A new assignment, with the group metadata that fences its commits."""

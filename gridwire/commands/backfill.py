@@ -12,7 +12,7 @@ from connectors.kit.calls import Caller
 from connectors.kit.checkpoints import CheckpointError, Checkpoints
 from connectors.kit.clock import SYSTEM
 from connectors.kit.connector import Poll, Source
-from connectors.kit.known import TopicIds
+from connectors.kit.known import held_for
 from connectors.kit.pages import PageWriter
 from connectors.kit.reading import ms_iso
 from connectors.kit.role import Shared
@@ -148,7 +148,7 @@ async def _one(shared: Shared, caller: Caller, asked: Asked, poll: Poll) -> Prog
         )
         if at.pages:
             print(f"{poll.resource}: goes on after {at.pages} pages, up to {ms_iso(at.until_ms)}")
-        known = None if poll.known is None else TopicIds(shared.kafka, shared.codec, poll.known)
+        known = held_for(poll, shared.kafka, shared.codec)
         writer = PageWriter(platform, poll, shared.messages, store, clock=SYSTEM, known=known)
         return await Backfill(poll, caller, SYSTEM, told, writer.write).run(at)
     finally:

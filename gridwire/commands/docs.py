@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gridwire.commands.pages import flow_table, flows_page, metrics_page, settings_page
+from gridwire.commands.sink_pages import sinks_page
 from gridwire.commands.topic_pages import topics_page
 
 ROOT = Path(__file__).parents[2]
@@ -17,6 +18,7 @@ BEGIN, END = "<!-- flows: written by `make generate` -->", "<!-- end of flows --
 PAGES = {
     "docs/flows.md": flows_page,
     "docs/topics.md": topics_page,
+    "docs/sinks.md": sinks_page,
     "docs/settings.md": settings_page,
     "docs/metrics.md": metrics_page,
 }

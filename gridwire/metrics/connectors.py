@@ -59,8 +59,8 @@ POLLS = Counter(
 )
 POLL_FINDINGS = Counter(
     "gridwire_poll_findings_total",
-    "What polls have found that someone should hear of: missed by webhooks, webhook inactive, webhook reactivated, no "
-    "webhook is registered, no feed of events, feed read anew.",
+    "What polls have found that someone should hear of: missed by webhooks, differed from what was told, webhook "
+    "inactive, webhook reactivated, no webhook is registered, no feed of events, feed read anew.",
     ["platform", "resource", "finding"],
 )
 POLL_LAST_SUCCESS = Gauge(

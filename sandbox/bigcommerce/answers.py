@@ -7,6 +7,7 @@ is the dispatcher's choice, so handlers raise `Refused` and know nothing of it.
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -145,6 +146,39 @@ def v3_page(
         "links": links,
     }
     return data(shown, meta={"pagination": pagination})
+
+
+def v3_cursor_page(rows: Sequence[Json], query: Mapping[str, str]) -> Answer:
+    """The same for lists with cursors, whose rows have an `id` in rising order.
+
+    Behind `after` or before `before`, `page` is ignored. Raises Refused 400 for a cursor that is none.
+    """
+    after, before = _row_id(query, "after"), _row_id(query, "before")
+    if after is not None or before is not None:
+        limit = whole_number(query, "limit", V2_LIMIT_DEFAULT, V2_LIMIT_MAX)
+        rows = [row for row in rows if after is None or row["id"] > after]
+        rows = rows if before is None else [row for row in rows if row["id"] < before][-limit:]
+        query = {name: text for name, text in query.items() if name != "page"}
+    answer = v3_page(rows, query)
+    shown = answer.body["data"]
+    cursors: Json = {"count": len(shown), "start_cursor": None, "end_cursor": None}
+    if shown:
+        ends = {"start_cursor": shown[0]["id"], "end_cursor": shown[-1]["id"]}
+        cursors |= {
+            name: urlsafe_b64encode(b"%d" % row_id).decode() for name, row_id in ends.items()
+        }
+    return data(shown, meta={**answer.body["meta"], "cursor_pagination": cursors})
+
+
+def _row_id(query: Mapping[str, str], name: str) -> int | None:
+    """The row that a cursor names; None where there is no cursor."""
+    text = query.get(name)
+    if text is None:
+        return None
+    try:
+        return int(urlsafe_b64decode(text))
+    except ValueError as error:  # binascii.Error is one
+        raise Refused(400, f"The value of '{name}' is no cursor.") from error
 
 
 def as_json_bytes(body: Any) -> bytes:

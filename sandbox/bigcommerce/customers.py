@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sandbox.bigcommerce.answers import Answer, Json, Refused, data, v3_page
+from sandbox.bigcommerce.answers import Answer, Json, Refused, data, v3_cursor_page
 from sandbox.bigcommerce.dates import iso
 from sandbox.bigcommerce.fields import Field, v3_array, v3_checked
 from sandbox.bigcommerce.gate import Call, Endpoint, rows
@@ -24,7 +24,7 @@ WRITABLE: Mapping[str, Field] = {
     "channel_ids": Field("list"),
 }
 FILTERS = ("id:in", "email:in", "company:in", "customer_group_id:in")
-OTHERS = ("page", "limit", "sort", "include")
+OTHERS = ("page", "limit", "before", "after", "sort", "include")
 
 
 def customer_view(row: Json) -> Json:
@@ -40,7 +40,7 @@ def list_customers(call: Call) -> Answer:
             found = [row for row in found if str(row[name[:-3]]).lower() in wanted]
         elif name not in OTHERS:
             raise Refused(422, "A filter is unknown.", errors={name: "is no filter of customers"})
-    return v3_page([customer_view(row) for row in found], call.query)
+    return v3_cursor_page([customer_view(row) for row in found], call.query)
 
 
 def put_customers(call: Call) -> Answer:

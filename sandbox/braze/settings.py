@@ -67,7 +67,11 @@ class WebhookStep:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """track_combined_max None lifts the combined limit (older contracts of the vendor)."""
+    """track_combined_max None lifts the combined limit (older contracts of the vendor).
+
+    transactional_queued_s: how long a repeated external_send_id is refused as queued, before it gets the first answer
+    again. How long that is, the vendor does not say.
+    """
 
     keys: dict[str, frozenset[str]] = field(default_factory=lambda: {DEFAULT_KEY: PERMISSIONS})
     rate_limits: dict[str, tuple[int, float]] = field(default_factory=lambda: dict(RATE_LIMITS))
@@ -77,6 +81,7 @@ class Settings:
     currents: Currents | None = None
     postback_url: str | None = None
     webhook_step: WebhookStep | None = None
+    transactional_queued_s: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         limits = {n: {"limit": c, "window_s": w} for n, (c, w) in self.rate_limits.items()}
@@ -89,6 +94,7 @@ class Settings:
             "currents": {"url": url},
             "postback_url": self.postback_url,
             "webhook_step": {"url": self.webhook_step.url if self.webhook_step else None},
+            "transactional_queued_s": self.transactional_queued_s,
         }
 
 
@@ -155,6 +161,8 @@ def configured(settings: Settings, given: dict[str, Any]) -> Settings:
             settings = replace(settings, currents=_currents(value))
         elif name == "webhook_step":
             settings = replace(settings, webhook_step=_webhook_step(value))
+        elif name == "transactional_queued_s":
+            settings = replace(settings, transactional_queued_s=float(value))
         elif name == "postback_url":
             settings = replace(settings, postback_url=value)
         else:

@@ -22,6 +22,7 @@ from sandbox.core.webhooks import WebhookSender
 EXTERNAL_SEND_ID = re.compile(r"[a-zA-Z0-9\-_+/=]+")
 SEND_IDS_KEPT_S = 24 * 3_600.0
 SEND_IDS_MAX = 100_000
+QUEUED = "The external reference has been queued. Please retry to obtain send_id."
 POSTBACK_RETRIES_S = (30.0, 60.0, 300.0)
 
 
@@ -65,14 +66,18 @@ class Transactional:
         return program
 
     def _known(self, send_id: object) -> Body | None:
-        """The answer to an earlier send of this id. Raises Refused for an id of a wrong form."""
+        """The answer to an earlier send of this id. Raises Refused for one of a wrong form or still queued."""
         if send_id is None:
             return None
         if not isinstance(send_id, str) or EXTERNAL_SEND_ID.fullmatch(send_id) is None:
             raise Refused(400, f"external_send_id must match {EXTERNAL_SEND_ID.pattern}")
         kept = self._kept.get(send_id)
-        fresh = kept is not None and kept.at_s + SEND_IDS_KEPT_S > self._outbox.now_s()
-        return kept.answer if kept is not None and fresh else None
+        age_s = 0.0 if kept is None else self._outbox.now_s() - kept.at_s
+        if kept is None or age_s >= SEND_IDS_KEPT_S:
+            return None
+        if age_s < self._settings().transactional_queued_s:
+            raise Refused(400, QUEUED)
+        return kept.answer
 
     def send(self, call: Call) -> Reply:
         program = self._program(call.path["id"])

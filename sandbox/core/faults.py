@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-Action = Literal["status", "timeout_after_accept", "reset", "slow", "malformed"]
+Action = Literal["status", "timeout_after_accept", "reset", "slow", "malformed", "endless"]
 ACTIONS: tuple[str, ...] = get_args(Action)
 FAULTS_MAX = 100
 HOLD_S_DEFAULT = 30.0
@@ -84,7 +84,7 @@ def parse_fault(fault_id: int, spec: dict[str, Any]) -> Fault:
     left: int | None = None
     if "count" in spec or "probability" not in spec:
         left = int(_number(spec, "count", 1, 1, 1_000_000))
-    delay_s = 0.0 if action in ("status", "reset", "malformed") else HOLD_S_DEFAULT
+    delay_s = 0.0 if action in ("status", "reset", "malformed", "endless") else HOLD_S_DEFAULT
     seed = int(_number(spec, "seed", 0, 0, 2**63))
     return Fault(
         id=fault_id,

@@ -20,6 +20,9 @@ REQUEST_BYTES_MAX = 32 * 1024 * 1024
 RESET_LINGER = struct.pack("ii", 1, 0)
 MALFORMED_DEFAULT = b'{"data":[{"id":"cut-off'
 JSON_TYPE = (b"content-type", b"application/json")
+# An answer "without end" ends here, far beyond what any caller should take in.
+ENDLESS_BYTES_MAX = 256 * 1024 * 1024
+ENDLESS_CHUNK = b" " * 1024 * 1024
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -98,6 +101,16 @@ async def send_answer(answer: Answer, send: Send) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
+async def send_endless(answer: Answer, send: Send) -> None:
+    """The real status, and a body that goes on until the caller leaves."""
+    headers = [pair for pair in answer.headers if pair[0].lower() != b"content-length"]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    chunk: Message = {"type": "http.response.body", "body": ENDLESS_CHUNK, "more_body": True}
+    for _ in range(ENDLESS_BYTES_MAX // len(ENDLESS_CHUNK)):
+        await send(chunk)
+    await send({"type": "http.response.body", "body": b""})
+
+
 async def hold(receive: Receive, delay_s: float) -> None:
     """Keep the connection open until the caller leaves, at most `delay_s`."""
     try:
@@ -141,6 +154,9 @@ class Gate:
             if fault.action == "timeout_after_accept":
                 await hold(receive, fault.delay_s)
             await cut_connection(scope, receive)
+            return
+        if fault is not None and fault.action == "endless":
+            await send_endless(answer, send)
             return
         await send_answer(answer, send)
 

@@ -31,6 +31,8 @@ from streams.engine.state import State
 from streams.engine.store import Held
 from streams.flow import Columns, Effects, Filtered, Fired, Fold, Input, Wait
 
+ASKED = "asked"
+
 
 class Runner:
     """All legs of a plan over one partition. `arrived`: (table, key) of rows that came."""
@@ -96,10 +98,17 @@ class Runner:
         asks: Callable[[Record], Record],
         now_ms: int,
     ) -> bool:
-        """What a record asks for that has to wait; False where that failed, and the record is dead."""
+        """What a record asks for that has to wait; False where that failed, and the record is dead.
+
+        Its id is another than those of what the record leads to once it need not wait any more.
+        """
         try:
+            asked = asks(record)
+            if not asked.event_id:
+                own = derived(bound.label, ASKED, record.event_id, type(asked).__name__)
+                asked = msgspec.structs.replace(asked, event_id=own)
             settled = self.settler.settle(
-                bound, cause_of(record), iter((asks(record),)), Before(), now_ms=now_ms, records=0
+                bound, cause_of(record), iter((asked,)), Before(), now_ms=now_ms, records=0
             )
         except NOBODYS_FAULT:
             raise

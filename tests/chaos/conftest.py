@@ -1,4 +1,6 @@
-"""Seeds: one of each by default, more with `--seeds N`, one to look into with `--seed N`."""
+"""Seeds: one of each by default, more with `--seeds N`, one to look into with `--seed N`. A module may ask
+for more by default with SEEDS_MIN.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,12 +34,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
-        metafunc.parametrize("seed", _seeds(metafunc.config), ids=lambda seed: f"seed{seed}")
+        least = getattr(metafunc.module, "SEEDS_MIN", 1)
+        seeds = _seeds(metafunc.config, least)
+        metafunc.parametrize("seed", seeds, ids=lambda seed: f"seed{seed}")
 
 
-def _seeds(config: pytest.Config) -> list[int]:
+def _seeds(config: pytest.Config, least: int) -> list[int]:
     one = config.getoption("--seed")
-    return [int(one)] if one is not None else list(range(1, int(config.getoption("--seeds")) + 1))
+    many = max(least, int(config.getoption("--seeds")))
+    return [int(one)] if one is not None else list(range(1, many + 1))
 
 
 @pytest.fixture(scope="session")

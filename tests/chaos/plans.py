@@ -69,6 +69,12 @@ PROOFS = (
         "test_windows_timers_parking_and_deduplication_go_on_over_restarts",
     ),
     Proof("bites", "tests/chaos/test_proofs_bite.py"),
+    Proof(
+        "sink storm",
+        "tests/chaos/test_sink_storm.py",
+        "test_in_a_storm_every_command_ends_once_in_order_and_nothing_happens_twice[seed{seed}]",
+    ),
+    Proof("sink crashes", "tests/chaos/test_sink_crashes.py"),
     *(_role_killed(role) for role in ("sources", "streams", "sinks")),
     Proof(
         "rounds aborted and restarted",

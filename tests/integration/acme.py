@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +15,10 @@ import uvloop
 
 from connectors.kit.auth import Bearer
 from connectors.kit.connector import (
+    Bulk,
+    BulkSteps,
     Done,
+    Item,
     Operation,
     Platform,
     RateAdvice,
@@ -24,6 +27,7 @@ from connectors.kit.connector import (
     Safety,
     Sink,
     Steps,
+    Transient,
 )
 from connectors.kit.role import run_sinks
 from connectors.kit.verdicts import VerdictTable
@@ -34,16 +38,20 @@ from gridwire.topics import Topic
 from sandbox.child import spawn, wait_for_file
 
 CONCURRENCY = 8
+ITEMS_MAX = 40
 START_S = 20.0
 TOKEN = "t0ken"
 
 
 class World:
-    """One test's topics and group. `name` is unique; `url` is Acme's."""
+    """One test's topics and group. `name` is unique; `url` is Acme's; `bulk`: commands are sent together."""
 
-    def __init__(self, name: str, url: str, safety: Safety = "natural") -> None:
+    def __init__(
+        self, name: str, url: str, safety: Safety = "natural", *, bulk: bool = False
+    ) -> None:
         self.name = name
         self.url = url
+        self.bulk = bulk
         self.safety: Safety = safety
         self.commands = Topic(
             f"command.{name}", BrazeCommand, lambda one: one.lane, "command", "A test's commands."
@@ -53,7 +61,8 @@ class World:
         )
 
     def sink(self) -> Sink:
-        operation = Operation("set_attributes", self.safety, _steps)
+        bulk = Bulk(_bulk_steps, ITEMS_MAX) if self.bulk else None
+        operation = Operation("set_attributes", self.safety, _steps, bulk)
         return Sink(self.platform(), self.commands, self.receipts, {"set_attributes": operation})
 
     def platform(self) -> Platform:
@@ -87,10 +96,23 @@ def _rate(_answer: Response, _now_s: float) -> RateAdvice | None:
     return None
 
 
+def _item(command: Any, body: Any) -> dict[str, Any]:
+    return {"id": command.event_id, "lane": command.lane, "n": int(body.attributes["n"])}
+
+
 def _steps(command: Any, body: Any) -> Steps:
-    item = {"id": command.event_id, "lane": command.lane, "n": int(body.attributes["n"])}
+    item = _item(command, body)
     found = yield Request("POST", "/items", json=item, idempotent=False, timeout_s=5.0)
     return Done(object_id=found.json()["id"])
+
+
+def _bulk_steps(items: Sequence[Item]) -> BulkSteps:
+    body = {"items": [_item(one.command, one.body) for one in items]}
+    found = yield Request("POST", "/batches", json=body, timeout_s=5.0)
+    return [
+        Done(one["id"]) if one["status"] == 201 else Transient("item failed")
+        for one in found.json()["results"]
+    ]
 
 
 # ---- Acme, from outside ------------------------------------------------------------------------------------------
@@ -114,6 +136,11 @@ class Acme:
                 for one in msgspec.json.decode(answer.read())
             ]
 
+    def calls(self) -> list[int]:
+        """How many items each call had."""
+        with urllib.request.urlopen(f"{self.url}/_calls", timeout=10) as answer:
+            return [int(one) for one in msgspec.json.decode(answer.read())]
+
     def taken(self) -> list[tuple[str, str, int]]:
         """What had its effect: answered 201, or taken and then cut off."""
         return [(id_, lane, n) for id_, lane, n, status in self.log() if status in (0, 201)]
@@ -136,7 +163,7 @@ def environment(world: World, settings: KafkaSettings, slot: int, ops_port: int)
     """What the process is told."""
     return {
         **os.environ,
-        "ACME": msgspec.json.encode([world.name, world.url, world.safety]).decode(),
+        "ACME": msgspec.json.encode([world.name, world.url, world.safety, world.bulk]).decode(),
         "KAFKA_BOOTSTRAP": settings.bootstrap,
         "SCHEMA_REGISTRY_URL": settings.registry_url,
         "GRIDWIRE_GROUP_PREFIX": settings.group_prefix,
@@ -149,10 +176,10 @@ def environment(world: World, settings: KafkaSettings, slot: int, ops_port: int)
 
 
 async def _main() -> None:
-    name, url, safety = msgspec.json.decode(os.environ["ACME"])
+    name, url, safety, bulk = msgspec.json.decode(os.environ["ACME"])
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await run_sinks(load(KafkaSettings), [World(name, url, safety).sink()], stop)
+    await run_sinks(load(KafkaSettings), [World(name, url, safety, bulk=bulk).sink()], stop)
 
 
 if __name__ == "__main__":

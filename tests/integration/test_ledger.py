@@ -57,7 +57,7 @@ class Books:
 
     def read(self, reader: LedgerReader | None = None, partition: int = 0) -> Effects:
         reader = reader or self.reader()
-        (place,) = reader.places([partition])
+        (place,) = reader.places([partition], threading.Event())
         return reader.read(place, threading.Event())
 
 
@@ -134,7 +134,7 @@ def test_whoever_cancels_need_not_wait_for_an_open_transaction(books: Books) -> 
     producer.produce(books.ledger, packed(IDS[:1]), partition=0)
     assert producer.flush(30) == 0
     reader, cancelled = books.reader(), threading.Event()
-    (place,) = reader.places([0])
+    (place,) = reader.places([0], cancelled)
     cancelled.set()
     with pytest.raises(CancelledError):
         reader.read(place, cancelled)

@@ -9,14 +9,16 @@ import pytest
 from connectors.kit.checkpoints import Checkpoints
 from connectors.kit.clock import SYSTEM
 from connectors.kit.commits import ProducerBrokenError, TransactionalCommitter
+from connectors.kit.known import TopicHeld
 from connectors.kit.membership import Membership
 from connectors.kit.messages import Messages
+from connectors.kit.pages import digest
 from connectors.kit.work import Output
 from gridwire import kafka as clients
 from gridwire.codec import Codec
-from gridwire.records import Partner
+from gridwire.records import Notice, Partner
 from gridwire.settings import KafkaSettings
-from gridwire.topics import CHECKPOINTS, TRADING_GRID_PARTNERS
+from gridwire.topics import CHECKPOINTS, TRADING_GRID_NOTICES, TRADING_GRID_PARTNERS
 from sandbox import kafka as local_kafka
 from tests.chaos.roles import Topics
 from tests.waiting import until
@@ -158,3 +160,79 @@ async def test_replicas_share_the_resources_and_the_last_takes_all(topics: Topic
         until, lambda: len(shares[1].partitions) == shares[1].count, "the other has all"
     )
     await members[1].stop()
+
+
+async def test_a_checkpoint_that_was_deleted_is_none(topics: Topics) -> None:
+    resource = Resource(topics)
+    first = resource.poller()
+    first.open()
+    first.commit(await resource.page(first, 7))
+    first.commit([Output(CHECKPOINTS.name, f"acme/{resource.name}", None)])
+    assert resource.poller().open() is None
+
+
+# ---- what webhooks have brought ----------------------------------------------------------------------------------
+def notice(name: str) -> Notice:
+    return Notice(
+        event_id=f"e-{name}",
+        occurred_at=SYSTEM.epoch_ms(),
+        platform="acme",
+        resource="thread",
+        resource_id=name,
+        key=name,
+        event_type="thread.updated",
+    )
+
+
+def test_ids_are_found_on_every_partition_and_those_that_come_later_too(topics: Topics) -> None:
+    mark = uuid.uuid4().hex[:8]
+    began_ms = SYSTEM.epoch_ms()
+    known = TopicHeld(topics.settings, topics.codec, TRADING_GRID_NOTICES)
+    names = [f"{mark}-{number}" for number in range(40)]
+    wanted = {f"e-{name}" for name in names}
+    assert known.among(wanted, began_ms) == set()
+    topics.write(TRADING_GRID_NOTICES, [notice(name) for name in names[:30]])
+    assert known.among(wanted, began_ms) == {f"e-{name}" for name in names[:30]}
+    topics.write(TRADING_GRID_NOTICES, [notice(name) for name in names[30:]])
+    assert known.among(wanted, began_ms) == wanted
+    later = TopicHeld(topics.settings, topics.codec, TRADING_GRID_NOTICES)
+    assert later.among({"e-nobody"}, began_ms) == set()
+    assert later.among(wanted, began_ms) == wanted
+
+
+async def test_ids_of_a_transaction_count_once_it_is_committed(topics: Topics) -> None:
+    resource, name = Resource(topics), uuid.uuid4().hex
+    known = TopicHeld(topics.settings, topics.codec, TRADING_GRID_NOTICES)
+    since_ms = SYSTEM.epoch_ms()
+    producer = clients.producer(topics.settings, transactional_id=f"test-{name}")
+    producer.init_transactions(30)
+    for end in (producer.abort_transaction, producer.commit_transaction):
+        producer.begin_transaction()
+        output = await resource.messages.write(TRADING_GRID_NOTICES, notice(name))
+        producer.produce(output.topic, output.value, output.key)
+        assert producer.flush(30) == 0
+        assert known.among({f"e-{name}"}, since_ms) == set()
+        end(30)
+    assert known.among({f"e-{name}"}, since_ms) == {f"e-{name}"}
+
+
+def test_states_are_those_of_the_newest_versions_and_not_of_the_last_messages(
+    topics: Topics,
+) -> None:
+    mark, since_ms = uuid.uuid4().hex[:8], SYSTEM.epoch_ms()
+
+    def partner(name: str, version: int) -> Partner:
+        return Partner(
+            event_id=f"{name}-{version}",
+            version=version,
+            partner_id=mark,
+            partner_code="",
+            name=name,
+            status="active",
+        )
+
+    known = TopicHeld(topics.settings, topics.codec, TRADING_GRID_PARTNERS, states=True)
+    topics.write(TRADING_GRID_PARTNERS, [partner("new", 7), partner("old", 3)])
+    assert known.states({mark, "nobody"}, since_ms) == {mark: digest(partner("new", 99))}
+    topics.write(TRADING_GRID_PARTNERS, [partner("newer", 7)])
+    assert known.states({mark}, since_ms) == {mark: digest(partner("newer", 7))}

@@ -66,7 +66,7 @@ def dying_client(plan: Plan) -> type[HttpClient]:
 
 
 class DyingProducer:
-    """A transactional producer that dies around the commit of the victim's receipt."""
+    """A producer that dies around the commit of the victim's receipt."""
 
     def __init__(self, producer: Any, plan: Plan) -> None:
         self._producer, self._plan = producer, plan
@@ -80,6 +80,13 @@ class DyingProducer:
         of_victim = topic == self._receipts and self._plan.victim.encode() in (value or b"")
         self._holds_it = self._holds_it or of_victim
         self._producer.produce(topic, value, *arguments, **more)
+
+    def flush(self, *timeout_s: float) -> int:
+        """At least once: outputs are written, and their offsets are committed next."""
+        left = int(self._producer.flush(*timeout_s))
+        if self._holds_it and self._plan.step == "before commit":
+            die()
+        return left
 
     def commit_transaction(self, *timeout_s: float) -> None:
         if self._holds_it and self._plan.step == "before commit":

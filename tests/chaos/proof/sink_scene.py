@@ -5,10 +5,8 @@ import signal
 import sys
 import urllib.request
 import uuid
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +19,9 @@ from gridwire.records import BrazeCommand, Receipt
 from gridwire.settings import KafkaSettings
 from gridwire.topics import DEAD_LETTER_SINKS
 from sandbox.child import spawn, wait_for_file
-from tests.chaos.proof.sink import Kind, World, kind_of
+from tests.chaos.proof.sink import Kind, World
 from tests.chaos.proof.sink_process import PLAN, Plan
+from tests.chaos.proof.sink_verdict import Account, Seen
 from tests.chaos.roles import Role, Topics
 from tests.waiting import until
 
@@ -31,25 +30,6 @@ SESSION_MS = 6_000
 START_S, SETTLED_S, DEAD_S = 20.0, 90.0, 60.0
 LOOK_S = 0.2
 PROCESS = [sys.executable, "-m", "tests.chaos.proof.sink_process"]
-Write = tuple[str, str, int, str]  # id, lane, n, kind
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the target has seen: `writes` came to do something, `effects` did it; `values`: lane → n."""
-
-    writes: tuple[Write, ...]
-    effects: tuple[Write, ...]
-    values: dict[str, int]
-    troubles: dict[str, int]
-
-    def written(self) -> Counter[str]:
-        """Id → how many requests came to carry it out."""
-        return Counter(id_ for id_, *_ in self.writes)
-
-    def done(self) -> Counter[str]:
-        """Id → how many effects it had."""
-        return Counter(id_ for id_, *_ in self.effects)
 
 
 class Scene:
@@ -168,63 +148,16 @@ class Scene:
         ]
 
     # ---- the verdict ---------------------------------------------------------------------------------------------
-    def wrong(self) -> list[str]:
-        """What must hold for all commands, whatever happened to the sinks; empty where it does."""
-        seen, receipts = self.seen(), self.receipts()
-        ended = Counter(receipt.command_id for receipt in receipts)
-        outcomes = {receipt.command_id: receipt.outcome for receipt in receipts}
-        done, kinds = seen.done(), {one.event_id: kind_of(one) for one in self.written}
-        unsafe = {id_ for id_, kind in kinds.items() if kind == "unsafe"}
-        once = {id_ for id_, kind in kinds.items() if kind in ("keyed", "lookup")}
-        unknown = {id_ for id_, outcome in outcomes.items() if outcome == "unknown"}
-        delivered = {id_ for id_, outcome in outcomes.items() if outcome == "delivered"}
-        faults = {
-            "commands without a receipt": kinds.keys() - ended.keys(),
-            "commands with several receipts": {id_ for id_, n in ended.items() if n > 1},
-            "receipts of nothing": ended.keys() - kinds.keys(),
-            "neither delivered nor unknown": ended.keys() - delivered - unknown,
-            "unknown, though it could be repeated": unknown - unsafe,
-            "delivered without an effect": {id_ for id_ in delivered if not done[id_]},
-            "done twice, though keyed or looked up": {id_ for id_ in once if done[id_] > 1},
-            "lanes out of order": self._out_of_order(seen),
-            "lanes with an old value": self._stale(seen),
-        }
-        found = [f"{what}: {sorted(ids)[:3]} of {len(ids)}" for what, ids in faults.items() if ids]
-        letters = self.letters()
-        if len(letters) != len(unknown):
-            found.append(f"{len(letters)} dead letters for {len(unknown)} unknown outcomes")
-        return found
-
-    def done_twice(self) -> set[str]:
-        """Commands that cannot be repeated safely and had more than one effect."""
-        done = self.seen().done()
-        return {c.event_id for c in self.written if kind_of(c) == "unsafe" and done[c.event_id] > 1}
-
-    @staticmethod
-    def _out_of_order(seen: Seen) -> set[str]:
-        """Lanes whose commands had their first effects in another order than they were given."""
-        first: dict[str, list[int]] = {}
-        known: set[str] = set()
-        for id_, lane, n, _ in seen.effects:
-            if id_ not in known:
-                known.add(id_)
-                first.setdefault(lane, []).append(n)
-        return {lane for lane, numbers in first.items() if numbers != sorted(numbers)}
-
-    def _stale(self, seen: Seen) -> set[str]:
-        """Lanes whose value is not that of the last command that replaces it."""
-        last = {
-            command.lane: n
-            for n, command in enumerate(self.written)
-            if kind_of(command) in ("natural", "bulk")
-        }
-        return {lane for lane, n in last.items() if seen.values.get(lane) != n}
+    def account(self) -> Account:
+        """All there is, read anew."""
+        return Account(tuple(self.written), tuple(self.receipts()), self.seen(), self.letters())
 
     def close(self) -> None:
         for role in self._roles:
             if role.child is not None and role.child.alive:
                 os.kill(role.child.pid, signal.SIGCONT)
-                role.child.kill()
+            if role.child is not None:
+                role.child.kill()  # one that is dead gives its pipe back
         self.topics.close()
 
 

@@ -141,7 +141,9 @@ class Target:
             request.scope["extensions"]["target.transport"]().abort()
             return Response(status_code=500)
         if trouble == "slow":
-            await asyncio.sleep(self.dice.uniform(0.0, SLOW_S_MAX))
+            due = asyncio.Event()
+            asyncio.get_running_loop().call_later(self.dice.uniform(0.0, SLOW_S_MAX), due.set)
+            await due.wait()
         return None
 
     async def after(

@@ -8,8 +8,7 @@ import msgspec
 import pytest
 
 from connectors import trading_grid
-from connectors.kit.calls import Finished
-from connectors.kit.connector import Misconfigured, Rejected, Sink, Source, Transient
+from connectors.kit.connector import Rejected, Sink, Source, Transient
 from gridwire.ids import derived
 from gridwire.records import (
     AddComment,
@@ -23,7 +22,6 @@ from gridwire.records import (
     ThreadLine,
     TradingGridCommand,
 )
-from gridwire.settings import Secret
 from tests.contract.connectors.community import (
     NOW_MS,
     fetched,
@@ -33,7 +31,7 @@ from tests.contract.connectors.community import (
     sink_of,
     source_of,
 )
-from tests.contract.connectors.world import World, calling, done, refused
+from tests.contract.connectors.world import World, done, refused
 
 REF = "bigcommerce:1001/pt_acme/1"
 WINDOW_S = 3_600  # long, so that no test meets the end of a window
@@ -304,22 +302,6 @@ async def test_an_insight_replaces_that_of_the_same_key(world: World, sink: Sink
     (found,) = world.state("trading-grid", "insights")
     assert found["metrics"] == {"email_click": 5.0}
     assert found["key"] == "engagement|pt_acme|US|LAMP|1760000000000"
-
-
-async def test_a_token_that_expired_is_renewed_once(world: World, sink: Sink) -> None:
-    async with calling(sink.platform) as caller:
-        assert isinstance(await caller.run(steps(sink, "open_thread", opening())), Finished)
-        world.trigger("trading-grid", "tokens-expired")
-        assert isinstance(await caller.run(steps(sink, "add_comment", COMMENT)), Finished)
-    assert len(world.state("trading-grid", "comments")) == 1
-    tokens = [call["status"] for call in world.calls("trading-grid", "POST", "/oauth2/token")]
-    assert tokens == [200, 200]
-
-
-async def test_a_wrong_secret_stops_the_connector(world: World) -> None:
-    wrong = trading_grid.sink(settings(world, client_secret=Secret("wrong")))
-    found = await refused(wrong.platform, steps(wrong, "open_thread", opening()))
-    assert isinstance(found, Misconfigured)
 
 
 async def test_the_rate_limit_is_told_and_kept(world: World, sink: Sink) -> None:

@@ -21,6 +21,7 @@ from tests.waiting import until
 
 FAULTS = "/_sandbox/braze/faults"
 TRACK = {"events": [{"external_id": "ann", "name": "viewed", "time": NOW}]}
+ENOUGH_BYTES = 40 * 1024 * 1024  # more than any caller takes in
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -114,6 +115,22 @@ def test_a_slow_call_is_answered_after_its_delay(http: httpx.Client) -> None:
         workspace.call("POST", "/users/track", TRACK, timeout=0.2)
     plan(http, action="slow", delay_s=0.05)
     assert workspace.post("/users/track", TRACK).status_code == 201
+
+
+def test_an_endless_answer_follows_a_real_effect_until_the_caller_leaves(
+    http: httpx.Client,
+) -> None:
+    workspace = Workspace(http)
+    plan(http, action="endless")
+    size = 0
+    headers = {"authorization": "Bearer braze-rest-key"}
+    with http.stream("POST", "/braze/users/track", json=TRACK, headers=headers) as answer:
+        assert answer.status_code == 201
+        for chunk in answer.iter_raw():
+            size += len(chunk)
+            if size > ENOUGH_BYTES:
+                break
+    assert events_of_ann(workspace) == 1
 
 
 def test_a_fault_meets_only_the_calls_that_it_matches(http: httpx.Client) -> None:

@@ -360,3 +360,17 @@ async def test_while_the_breaker_is_open_a_batch_waits_and_fills() -> None:
         assert world.shop.calls == [ids(0)]
         await time.advance(1.0)
         assert ids(*range(1, 9)) in world.shop.calls
+
+
+def test_with_each_failure_a_command_shares_a_quarter_and_its_last_attempt_is_alone() -> None:
+    sender = World(attempts_max=10).deliveries._bulk
+    one = World().entry(1, of=assigned())
+    shares = []
+    for failures in range(4):
+        one.failures = failures
+        shares.append(sender.share(one, bulk(50)))
+    assert shares == [50, 12, 3, 1]
+    one.failures = 9
+    assert sender.share(one, bulk(BULK_ITEMS_MAX)) == 1
+    one.failures, one.together_max = 0, 7
+    assert sender.share(one, bulk(50)) == 7

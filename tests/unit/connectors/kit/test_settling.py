@@ -1,6 +1,7 @@
 """Commits: what goes into them, when, and what becomes of it when one fails. The broker is a fake."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from connectors.kit.commits import CommitFailedError, FatalKafkaError, ProducerBrokenError
+from connectors.kit.effects import packed
 from connectors.kit.settling import REOPENS_MAX, Settling
 from connectors.kit.work import Assigned, IntentError, Output, Settled
 from tests.unit.connectors.kit.records import assigned, entry, turns
@@ -21,6 +23,7 @@ class FakeCommitter:
     def __init__(self) -> None:
         self.opened = 0
         self.commits: list[Commit] = []
+        self.ledger: list[tuple[int | None, bytes | None]] = []
         self.offsets: list[TopicPartition] = []
         self.failures: list[Exception] = []
         self.open_failures: list[Exception] = []
@@ -39,9 +42,10 @@ class FakeCommitter:
                 self.offsets = offsets
             raise self.failures.pop()
         self.offsets = offsets
-        self.commits.append(
-            ([str(output.key) for output in outputs], [(p.partition, p.offset) for p in offsets])
-        )
+        kept = [output for output in outputs if output.topic == "ledger.acme"]
+        self.ledger += [(output.partition, output.value) for output in kept]
+        keys = [str(output.key) for output in outputs if output not in kept]
+        self.commits.append((keys, [(p.partition, p.offset) for p in offsets]))
 
     def close(self) -> None:
         self.offsets = []
@@ -53,10 +57,13 @@ class FakeConsumer(Consumer):
     def __init__(self, committer: FakeCommitter) -> None:
         super().__init__({"group.id": "none"})
         self._committer = committer
+        self.failures: list[KafkaException] = []
 
     def committed(
         self, partitions: list[TopicPartition], timeout: float = -1
     ) -> list[TopicPartition]:
+        if self.failures:
+            raise self.failures.pop()
         return self._committer.offsets
 
 
@@ -65,13 +72,15 @@ class World:
 
     def __init__(self, session_s: float = 1_000.0) -> None:
         self.committer = FakeCommitter()
+        self.consumer = FakeConsumer(self.committer)
         self.settling = Settling(
             "command.acme",
             "sink.acme",
-            FakeConsumer(self.committer),
+            self.consumer,
             self.committer,
             loop=asyncio.get_running_loop(),
             session_s=session_s,
+            ledger="ledger.acme",
         )
         self.settling.joined("metadata")
         self.home = assigned()
@@ -84,12 +93,14 @@ class World:
             home.progress.take(offset)
             home.taken += 1
 
-    def finish(self, *offsets: int, of: Assigned | None = None) -> None:
+    def finish(
+        self, *offsets: int, of: Assigned | None = None, effects: tuple[bytes, ...] = ()
+    ) -> None:
         for offset in offsets:
             outputs = (Output("receipt.acme", f"r{offset}", b"v"),)
             one = entry(offset, of=of or self.home)
             note = lambda offset=offset: self.noted.append(offset)  # noqa: E731
-            self.settling.outcomes.append(Settled((one,), outputs, note))
+            self.settling.outcomes.append(Settled((one,), outputs, note, effects))
 
     def commit(self) -> None:
         """As the Kafka thread does between polls, once it is time."""
@@ -182,6 +193,66 @@ async def test_waiting_records_have_the_membership_confirmed_by_a_commit_of_the_
     world.commit()
     world.commit()
     assert world.committer.commits == [([], [(0, 0)])] * 2
+
+
+# ---- where earlier owners got to ---------------------------------------------------------------------------------
+async def test_a_commit_that_an_earlier_owner_left_open_is_waited_for() -> None:
+    world = World()
+    world.committer.offsets = [TopicPartition("command.acme", 0, 7)]
+    world.consumer.failures = [
+        KafkaException(KafkaError(KafkaError._TIMED_OUT)),
+        KafkaException(KafkaError(KafkaError.UNSTABLE_OFFSET_COMMIT)),
+    ]
+    found = world.settling.reached([TopicPartition("command.acme", 0)], threading.Event())
+    assert [place.offset for place in found] == [7]
+
+
+@pytest.mark.parametrize(
+    ("code", "stopping"),
+    [(KafkaError._TIMED_OUT, True), (KafkaError.GROUP_AUTHORIZATION_FAILED, False)],
+)
+async def test_whoever_stops_or_may_not_read_offsets_does_not_wait(
+    code: int, stopping: bool
+) -> None:
+    world, stop = World(), threading.Event()
+    if stopping:
+        stop.set()
+    world.consumer.failures = [KafkaException(KafkaError(code))]
+    with pytest.raises(KafkaException):
+        world.settling.reached([TopicPartition("command.acme", 0)], stop)
+
+
+# ---- the ledger --------------------------------------------------------------------------------------------------
+async def test_what_had_its_effect_is_in_the_same_commit_a_message_per_partition() -> None:
+    world, other = World(), assigned(3)
+    world.taken(other, 10)
+    world.finish(0, effects=(b"a" * 16,))
+    world.finish(1, effects=(b"b" * 16,))
+    world.finish(2)
+    world.finish(0, of=other, effects=(b"c" * 16, b"d" * 16))
+    world.commit()
+    assert world.committer.ledger == [
+        (0, packed([b"a" * 16, b"b" * 16])),
+        (3, packed([b"c" * 16, b"d" * 16])),
+    ]
+    assert len(world.committer.commits) == 1
+
+
+async def test_a_commit_in_which_nothing_had_an_effect_writes_no_ledger() -> None:
+    world = World()
+    world.finish(0, 1)
+    world.commit()
+    assert (world.committer.ledger, len(world.committer.commits)) == ([], 1)
+
+
+async def test_after_a_failed_commit_the_ledger_is_written_once_with_the_next() -> None:
+    world = World()
+    world.committer.failures = [CommitFailedError("timed out")]
+    world.finish(0, effects=(b"a" * 16,))
+    world.commit()
+    world.finish(1, effects=(b"b" * 16,))
+    world.commit()
+    assert world.committer.ledger == [(0, packed([b"a" * 16, b"b" * 16]))]
 
 
 # ---- intents -----------------------------------------------------------------------------------------------------
