@@ -90,7 +90,7 @@ def _trigger(campaign_id: str, *, transactional: bool) -> Callable[[World, int],
 
 
 def _messages(world: World, n: int) -> int:
-    found = [one["trigger_properties"] for one in world.state("braze", "messages")]
+    found = [one.get("trigger_properties") for one in world.state("braze", "messages")]
     return found.count({"case": str(n)})
 
 
