@@ -4,6 +4,7 @@ from typing import Any
 
 from streams.flow import Flow
 from streams.flows.bigcommerce import availability, order_exception
+from streams.flows.braze import availability as braze_availability
 from streams.flows.braze import (
     case_notification,
     document_release,
@@ -19,6 +20,7 @@ FLOWS: tuple[Flow[Any], ...] = (
     service_recovery.FLOW,
     journey_adjustment.FLOW,
     document_release.FLOW,
+    braze_availability.FLOW,
     engagement_insight.FLOW,
     order_exception.FLOW,
     availability.FLOW,

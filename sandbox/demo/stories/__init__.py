@@ -3,6 +3,7 @@
 from sandbox.demo.stories import (
     bigcommerce_availability,
     bigcommerce_order_exception,
+    braze_availability,
     braze_case_notification,
     braze_document_release,
     braze_engagement_insight,
@@ -19,6 +20,7 @@ STORIES: tuple[Story, ...] = (
     braze_service_recovery.STORY,
     braze_journey_adjustment.STORY,
     braze_document_release.STORY,
+    braze_availability.STORY,
     braze_engagement_insight.STORY,
     bigcommerce_order_exception.STORY,
     bigcommerce_availability.STORY,
