@@ -119,6 +119,8 @@ def _platform_variables(places: Places, known: Secrets) -> dict[str, str]:
         "BRAZE_WEBHOOK_TOKEN": known.braze_webhook,
         "BRAZE_POSTBACK_SECRET": known.braze_postback_secret,
         "BRAZE_REQUESTS_PER_S": str(REQUESTS_PER_S),
+        "BRAZE_CATALOG_REQUESTS_PER_MIN": str(REQUESTS_PER_S * 60),
+        "BRAZE_CATALOG_LINGER_S": "0.2",
         "BIGCOMMERCE_API_URL": f"{places.sandbox_url}/bigcommerce",
         "BIGCOMMERCE_STORE_HASH": "sandbox",
         "BIGCOMMERCE_ACCESS_TOKEN": known.bigcommerce_token,
@@ -180,7 +182,10 @@ def configuration(known: Secrets, run: int) -> dict[str, dict[str, object]]:
         "access_token": known.bigcommerce_token,
     }
     return {
-        "braze": {"keys": [{"key": known.braze_key}]},
+        "braze": {
+            "keys": [{"key": known.braze_key}],
+            "rate_limits": {"catalogs.triggers": {"limit": REQUESTS_PER_S * 60, "window_s": 60.0}},
+        },
         "bigcommerce": {
             "accounts": [account],
             "quota_requests": REQUESTS_PER_S * 30,

@@ -5,6 +5,7 @@ from typing import Any
 from streams.feeds import (
     customer_cases,
     customers,
+    order_documents,
     order_threads,
     ordered_units,
     orders,
@@ -18,6 +19,7 @@ FEEDS: tuple[Flow[Any], ...] = (
     products.FLOW,
     customers.FLOW,
     order_threads.FLOW,
+    order_documents.FLOW,
     schedules.FLOW,
     customer_cases.FLOW,
     ordered_units.FLOW,

@@ -14,7 +14,9 @@ from streams.flows import FLOWS
 from streams.flows.braze import engagement_insight
 from streams.tables import CUSTOMERS, PARTNERS, PRODUCTS
 from tests.unit.streams.making import (
+    DAY_MS,
     customer,
+    document,
     event,
     line,
     message,
@@ -111,7 +113,8 @@ def _update(draw: st.DrawFn, number: int, step: int) -> Sent:
     one = update(
         draw(st.integers(1, 5)),
         decision=draw(st.sampled_from(["accepted", "accepted", "proposed", "expired"])),
-        type=draw(st.sampled_from(["stock", "discontinuation", "lead_time"])),
+        type=draw(st.sampled_from(["stock", "discontinuation", "lead_time", "backorder"])),
+        available_from=START_MS + draw(st.integers(1, 90)) * DAY_MS,
         quantity=draw(st.integers(0, 9)),
         lead_time_days=draw(st.integers(1, 9)),
         partner_id=f"pt_{number}",
@@ -162,12 +165,50 @@ def _schedule(draw: st.DrawFn, number: int, step: int) -> Sent:
     return topics.BRAZE_SCHEDULES, one
 
 
+def _feedback(draw: st.DrawFn, number: int, step: int) -> Sent:
+    one = r.BrazeFeedback(
+        feedback_id=f"fb-{number}-{draw(st.integers(1, 3))}",
+        customer_ref=f"customer-{number}",
+        order_ref=f"bigcommerce:{number}",
+        kind=draw(st.sampled_from(["survey", "low_rating", "churn_signal"])),
+        concerns=draw(st.sampled_from(["delivery", "damage", "product"])),
+        score=float(draw(st.integers(1, 5))),
+        scale_max=5.0,
+        text="Call me: +1 555 010 0199",
+    )
+    return topics.BRAZE_FEEDBACK, one
+
+
+def _document(draw: st.DrawFn, number: int, step: int) -> Sent:
+    kind = draw(st.sampled_from(["rma", "credit_note"]))
+    one = document(
+        f"doc-{number}-{kind}",
+        type=kind,
+        status=draw(st.sampled_from(["approved", "approved", "approved", "superseded"])),
+        version=draw(st.integers(1, 4)),
+        related=(r.Related(type="order", id=f"bigcommerce:{number}"),),
+    )
+    return topics.TRADING_GRID_DOCUMENTS, one
+
+
+def _wish(draw: st.DrawFn, number: int, step: int) -> Sent:
+    one = r.StockSubscription(
+        sku=f"SKU-{number}",
+        customer_ref=f"customer-{number}",
+        catalog="products",
+        types=("back_in_stock",),
+    )
+    return topics.BRAZE_STOCK_SUBSCRIPTIONS, one
+
+
 MAKERS = {
     "order": _order,
     "message": _message,
     "transaction": _transaction,
     "thread": _thread,
     "update": _update,
+    "document": _document,
+    "feedback": _feedback,
 }
 # What else comes in: nothing that it says leads to commands by itself.
 ALL_MAKERS = {
@@ -176,4 +217,5 @@ ALL_MAKERS = {
     "profile": _profile,
     "product": _product,
     "schedule": _schedule,
+    "wish": _wish,
 }
