@@ -96,10 +96,17 @@ class Runner:
         asks: Callable[[Record], Record],
         now_ms: int,
     ) -> bool:
-        """What a record asks for that has to wait; False where that failed, and the record is dead."""
+        """What a record asks for that has to wait; False where that failed, and the record is dead.
+
+        Its id is none that the record gives its outputs once it has its row: a sink would take one for the other.
+        """
         try:
+            asked = asks(record)
+            if not asked.event_id:
+                own = derived(bound.label, "asks", record.event_id)
+                asked = msgspec.structs.replace(asked, event_id=own)
             settled = self.settler.settle(
-                bound, cause_of(record), iter((asks(record),)), Before(), now_ms=now_ms, records=0
+                bound, cause_of(record), iter((asked,)), Before(), now_ms=now_ms, records=0
             )
         except NOBODYS_FAULT:
             raise
