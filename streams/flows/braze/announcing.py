@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
-from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
@@ -59,9 +58,8 @@ class Announcing:
         yield Forget()
 
     def refresh(self, news: Any) -> BrazeCommand:
-        """Asks Braze what the customer consents to. Its id is its own: the message follows from the same news."""
+        """Asks Braze what the customer consents to."""
         return BrazeCommand(
-            event_id=str(uuid5(NAMESPACE_URL, f"{self.flow}/refresh/{news.event_id}")),
             flow=self.flow,
             lane=news.customer_ref,
             operation="refresh_profile",

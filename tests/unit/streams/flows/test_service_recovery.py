@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from gridwire import records as r
 from gridwire import topics
 from streams.driver import START_MS, Driver
+from streams.engine.settle import Limits
+from streams.feeds import customer_cases, order_threads
 from streams.flows.braze import case_notification, journey_adjustment, service_recovery
-from streams.tables import CUSTOMERS
+from streams.tables import CUSTOMERS, ORDERS
 from tests.unit.streams.flows.customers_braze import (
     WHO,
     about,
@@ -20,7 +22,7 @@ from tests.unit.streams.flows.customers_braze import (
     lived,
     speeches,
 )
-from tests.unit.streams.making import DAY_MS, ORDER, customer
+from tests.unit.streams.making import DAY_MS, ORDER, customer, stored_order
 
 FLOW = "braze.service-recovery"
 SURVEY = ("schedule_campaign", "recovery-survey")
@@ -315,6 +317,16 @@ def test_a_segment_without_a_campaign_or_share_is_refused_at_the_start(
 ) -> None:
     with pytest.raises(ValueError, match="one for each"):
         driven(**given)
+
+
+def test_nobody_is_asked_about_what_was_resolved_before_go_live() -> None:
+    live = Limits(go_live_ms=START_MS + DAY_MS)
+    driver = Driver(order_threads.FLOW, customer_cases.FLOW, service_recovery.FLOW, limits=live)
+    driver.row(ORDERS, stored_order(ORDER))
+    driver.row(CUSTOMERS, customer(value_tier="gold"))
+    lived(driver, about("damaged", kind="claim", status="resolved", resolution=worth(9_000)))
+    assert driver.out(topics.APPROVALS) == []
+    assert driver.out(topics.BRAZE_COMMANDS) == []
 
 
 # ---- with the journey --------------------------------------------------------------------------------------------
