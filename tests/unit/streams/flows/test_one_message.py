@@ -36,7 +36,7 @@ Told = Counter[tuple[str, str, str]]
 
 
 def driven() -> Driver:
-    """One customer with two orders of one product, of whom everything is known."""
+    """One customer with two orders of one product, one of them delivered; everything is known."""
     driver = Driver(*FEEDS, *FLOWS)
     driver.row(PARTNERS, partner("pt_1", name="Acme"))
     driver.row(PRODUCTS, product(SKU, substitute_sku="SKU-2"))
@@ -44,8 +44,8 @@ def driven() -> Driver:
     line = r.OrderLine(
         line_ref="1", sku=SKU, name="Cup", quantity=1, quantity_shipped=0, partner_id="pt_1"
     )
-    for ref in (ORDER, OTHER):
-        driver.row(ORDERS, stored_order(ref, lines=(line,)))
+    driver.row(ORDERS, stored_order(ORDER, lines=(line,)))
+    driver.row(ORDERS, stored_order(OTHER, lines=(line,), status="completed"))
     driver.row(CUSTOMERS, customer(value_tier="gold", churn_risk=0.7))
     return driver
 
@@ -55,7 +55,7 @@ def cases(draw: st.DrawFn) -> list[Happening]:
     """One thread in one status after another, and what the customer says of the order meanwhile."""
     reason = draw(st.sampled_from(["lost_parcel", "damaged", "delayed_fulfilment", "other"]))
     kind = draw(st.sampled_from(["order_exception", "claim", "service_case"]))
-    orders = draw(st.sampled_from([(ORDER,), (ORDER, OTHER)]))
+    orders = draw(st.sampled_from([(ORDER,), (ORDER, OTHER), (OTHER, ORDER)]))
     statuses = draw(
         st.lists(
             st.sampled_from(
@@ -67,13 +67,14 @@ def cases(draw: st.DrawFn) -> list[Happening]:
     )
     found: list[Happening] = []
     for version, status in enumerate(statuses, start=1):
+        named = draw(st.sampled_from([True, True, False]))  # a line's reason may be added later
         one = thread(
             "th_1",
             status=status,
             version=version,
             kind=kind,
             related=tuple(r.Related(type="order", id=ref) for ref in orders),
-            lines=(r.ThreadLine(line_ref="1", sku=SKU, quantity=1, reason_code=reason),),
+            lines=(r.ThreadLine(line_ref="1", sku=SKU, quantity=1, reason_code=reason),) * named,
             resolution=r.Resolution(
                 code="credited",
                 action="credit",
