@@ -131,7 +131,13 @@ class Deciding:
         return _annotated(case, held), held
 
     def _older(self, case: CustomerCase, held: Heard, now_ms: int) -> tuple[CustomerCase, Heard]:
-        """Webhooks overtake one another: an older one may belie that a status was there before we listened."""
+        """Webhooks overtake one another: an older one may belie that a status was there before we listened, or be
+        the first that is not internal.
+        """
+        if not held.status and case.thread.status not in INTERNAL and not is_quiet(case.thread):
+            told_at = now_ms + self.collapse_ms
+            held = msgspec.structs.replace(held, status=case.thread.status, told_at=told_at)
+            return self._spoken_for(case, held)
         if case.thread.status != held.status:
             return case, held
         if held.quiet and not is_quiet(case.thread):

@@ -48,7 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     inactive_recheck_minutes: Positive = 15
     subscription_days: Positive = 90
     updates_max: Positive = 200
-    waiting_max: WaitingMax = 2_000
+    waiting_max: WaitingMax = 1_000
     news_max: Positive = 50
 
 

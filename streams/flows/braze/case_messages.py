@@ -72,10 +72,14 @@ def noted(case: CustomerCase, before: ToldThread | None) -> ToldThread:
 
 
 def _belies(case: CustomerCase, before: ToldThread) -> bool:
-    """Whether the status that the customer seemed to know came about just now: webhooks overtake one another."""
+    """Whether an older version is news all the same, for webhooks overtake one another.
+
+    The status that the customer seemed to know came about just now; or only what is internal was heard so far.
+    """
+    overtaken = case.thread.version < before.version and not is_quiet(case.thread)
     as_assumed = before.assumed and before.told == before.status == case.thread.status
-    overtaken = case.thread.version < before.version
-    return as_assumed and overtaken and not is_quiet(case.thread)
+    unspoken = not before.orders and not before.assumed
+    return overtaken and (as_assumed or unspoken)
 
 
 def _overtaken(case: CustomerCase, before: ToldThread) -> ToldThread:

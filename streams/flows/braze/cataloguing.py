@@ -104,9 +104,9 @@ class Cataloguing:
         elif known is None:
             yield Filtered("nobody waits for it")
             return
-        oldest = sorted(lines, key=lambda ref: (lines[ref].ordered_at, ref))
-        kept = {ref: lines[ref] for ref in oldest[-self.waiting_max :]}
-        yield from self._kept(msgspec.structs.replace(shelf, lines=kept))
+        if len(lines) > self.waiting_max:
+            del lines[min(lines, key=lambda ref: (lines[ref].ordered_at, ref))]
+        yield from self._kept(msgspec.structs.replace(shelf, lines=lines))
 
     def subscribe(self, wish: StockSubscription, shelf: Shelf | None) -> Effects:
         """A customer wants to hear when it is back in stock: Braze tells that by itself, we tell what delays it."""

@@ -203,6 +203,17 @@ def test_no_partner_sees_who_the_customer_is(happenings: list[Happening]) -> Non
     assert not [who for who in (b"customer-7", b"jane", b"0199") if who in seen]
 
 
+def test_an_internal_status_that_overtakes_a_new_case_does_not_silence_it() -> None:
+    internal, new = (
+        thread("th_1", status=status, version=version, event_type="thread.status_changed")
+        for status, version in (("awaiting_internal", 2), ("open", 1))
+    )
+    happenings: list[Happening] = [
+        (topics.TRADING_GRID_THREADS, one) for one in (internal, new, new)
+    ]
+    assert told(lived(happenings, minutes=2)) == {("customer-7", "th_1", "open"): 1}
+
+
 def test_all_seven_flows_of_braze_are_driven() -> None:
     assert {flow.id.removeprefix("braze.") for flow in BRAZE} == {
         "case-notification",
