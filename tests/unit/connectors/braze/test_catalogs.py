@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as no_deadline
 from hypothesis import strategies as st
 
 from connectors import braze
@@ -89,6 +90,7 @@ def returns(seen: Sequence[int]) -> int:
     return sum(before == 0 < after for before, after in pairwise(seen))
 
 
+@no_deadline(deadline=None)
 @given(values=STOCKS, cuts=st.sets(st.integers(1, 11)))
 def test_braze_sees_every_return_to_stock_however_commands_fall_into_batches(
     values: list[int], cuts: set[int]
@@ -104,6 +106,7 @@ def test_braze_sees_every_return_to_stock_however_commands_fall_into_batches(
     assert seen[-1] == values[-1]
 
 
+@no_deadline(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 2)), min_size=1, max_size=40))
 def test_no_request_names_an_item_twice_and_each_command_has_a_result(
     values: list[tuple[str, int]],
@@ -185,6 +188,7 @@ def test_ten_requests_a_minute_at_most_and_one_at_a_time() -> None:
 
 
 # ---- ids -----------------------------------------------------------------------------------------
+@no_deadline(deadline=None)
 @given(st.text(min_size=1, max_size=40))
 def test_any_sku_has_an_id_of_its_own_that_leads_back_to_it(sku: str) -> None:
     found = item_id(sku)
@@ -197,6 +201,7 @@ def test_a_sku_that_can_be_an_id_is_one(sku: str) -> None:
     assert item_id(sku) == sku
 
 
+@no_deadline(deadline=None)
 @given(st.from_regex(r"[A-F0-9_]{1,12}", fullmatch=True))
 def test_skus_that_look_like_written_bytes_lead_back_too(sku: str) -> None:
     assert sku_of(item_id(sku)) == sku
