@@ -35,7 +35,7 @@ from streams.flow import (
 from streams.rules import consent
 from streams.rules.bounds import Minutes, NotNegative, Positive
 from streams.rules.dates import DAY_MS, SECOND_MS
-from streams.rules.precedence import CLAIMS, Claim
+from streams.rules.precedence import CLAIMS, ORDER, Claim, Speaker
 from streams.rules.speaking import Deciding, Ears, filed_of
 from streams.tables import CUSTOMERS, ORDERS, PARTNERS
 
@@ -46,7 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How cases reach customers.
 
     order_wait_minutes, profile_wait_minutes: how long a thread change waits for its order, and a case for the
-    customer's profile, before it is a dead letter. collapse_s: as in the flows that speak: statuses within it become
+    customer's profile, before it is a dead letter. speakers: flows that may speak; take out those that run nowhere, or
+    nobody tells what they would have told. collapse_s: as in the flows that speak: statuses within it become
     one message. again_days: how long a flow that spoke of a thread counts as having done so: a customer who was won
     back is not won back again when the thread is reopened. threads_max: remembered per customer. keep_days: how long a
     quiet thread is remembered.
@@ -54,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     order_wait_minutes: Minutes = 30
     profile_wait_minutes: Minutes = 30
+    speakers: tuple[Speaker, ...] = ORDER
     collapse_s: NotNegative = 60
     again_days: Positive = 30
     threads_max: Positive = 200
@@ -130,6 +132,7 @@ class Assigning:
 
 
 def legs(settings: Settings, claims: Sequence[Claim] = CLAIMS) -> tuple[Leg, ...]:
+    claims = tuple(claim for claim in claims if claim.flow in settings.speakers)
     deciding = Deciding(settings.collapse_s * SECOND_MS, settings.again_days * DAY_MS, claims)
     assigning = Assigning(deciding, settings.threads_max, settings.keep_days * DAY_MS)
     order = Wait(minutes=settings.order_wait_minutes)

@@ -2,17 +2,24 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from gridwire.records import CustomerCase, OrderStatus
 from gridwire.vocabulary import ReasonCode, ThreadKind, ThreadStatus
 from streams.rules.matters import TERMINAL
 
-FEEDBACK = "braze.feedback-loop"
-RECOVERY = "braze.service-recovery"
-JOURNEY = "braze.journey-adjustment"
-NOTIFICATION = "braze.case-notification"
+Speaker = Literal[
+    "braze.feedback-loop",
+    "braze.service-recovery",
+    "braze.journey-adjustment",
+    "braze.case-notification",
+]
+FEEDBACK: Final = "braze.feedback-loop"
+RECOVERY: Final = "braze.service-recovery"
+JOURNEY: Final = "braze.journey-adjustment"
+NOTIFICATION: Final = "braze.case-notification"
 # First in this order speaks; the others only set attributes.
-ORDER = (FEEDBACK, RECOVERY, JOURNEY, NOTIFICATION)
+ORDER: tuple[Speaker, ...] = (FEEDBACK, RECOVERY, JOURNEY, NOTIFICATION)
 
 # Incidents that a partner caused: whoever suffered one is won back once it is resolved.
 PARTNER_CAUSED = frozenset(

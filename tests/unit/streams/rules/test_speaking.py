@@ -136,6 +136,16 @@ def test_a_thread_that_was_opened_for_feedback_is_known_by_its_reference() -> No
     assert speakers(driver, thread(status="resolved", external_refs=refs)) == [FEEDBACK]
 
 
+def test_a_flow_that_runs_nowhere_has_no_say() -> None:
+    told = customer_cases.Settings(speakers=(RECOVERY, NOTIFICATION))
+    driver = Driver(
+        order_threads.FLOW, customer_cases.FLOW, settings={customer_cases.FLOW_ID: told}
+    )
+    driver.row(ORDERS, stored_order(ORDER))
+    driver.row(CUSTOMERS, customer())
+    assert speakers(driver, *history("lost_parcel", "open")) == [NOTIFICATION]
+
+
 def test_news_of_a_status_that_was_told_do_not_change_who_speaks_of_it() -> None:
     driver = driven()
     found = speakers(driver, *history("customer_message", "open"))
