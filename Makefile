@@ -60,7 +60,7 @@ release-schemas: setup ## Keep the schemas of this version, with which later one
 prove: setup ## Crash and replay proofs over many seeds (SEEDS=200; ARGS="--proof kill --minutes 30 --resume")
 	@$(BIN)/python -m tests.chaos.prove --seeds $(SEEDS) $(ARGS)
 
-bench: setup ## Measure against the peers, side by side (25 minutes; ARGS=--quick: a look)
+bench: setup ## Measure against the peers, side by side (half an hour; ARGS=--quick: a look)
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: setup ## Pin and hash what requirements*.in ask for (UPGRADE=--upgrade: at the newest versions)

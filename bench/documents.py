@@ -8,15 +8,24 @@ import msgspec
 
 from bench import figures, plot
 from bench.figures import Result
+from bench.kit.results import PARTS
 from bench.report import ALONE
 from sandbox.child import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "performance.md"
 PICTURE = PROJECT_ROOT / "docs" / "growth.svg"
 OF_RESTORE = ("start", "memory")
-BEGIN, END = (
+OF_STORM = ("seconds", "first-third", "last-third", "slope")
+LOADS = ("-p50", "-p99", "-at-half-p50", "-at-half-p99")
+KIT = frozenset(PARTS)
+Marks = tuple[str, str]
+BEGIN, END = MARKS = (
     "<!-- figures: written by `make bench ARGS=--write-docs` -->",
     "<!-- end of figures -->",
+)
+KIT_MARKS = (
+    "<!-- figures of the kit: written by `make bench ARGS=--write-docs` -->",
+    "<!-- end of the kit's figures -->",
 )
 NOT_ALONE = (
     "**The machine was not quiet**: values are too low, latencies too high, and a ratio bears company only where it "
@@ -52,31 +61,34 @@ def main(measured: Path, conditions: Path) -> int:
     except FileNotFoundError as error:
         print(f"{error.filename} is not there: make bench", file=sys.stderr)
         return 1
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(replaced(page, section(results, under)), encoding="utf-8")
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), results, under), encoding="utf-8")
     if picture := drawn(results):
         PICTURE.write_text(picture, encoding="utf-8")
     return 0
 
 
-def replaced(page: str, text: str) -> str:
+def written(page: str, results: Sequence[Result], under: Conditions) -> str:
+    """The page with the figures of what was measured; the streams' or the kit's stay where they were not."""
+    of_kit = [one for one in results if one.name.partition("/")[0] in KIT]
+    others = [one for one in results if one not in of_kit]
+    if others:
+        page = replaced(page, section(others, under))
+    return replaced(page, kit_section(of_kit, under), KIT_MARKS) if of_kit else page
+
+
+def replaced(page: str, text: str, marks: Marks = MARKS) -> str:
     """The page with `text` between its marks. Raises ValueError where they are not there."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{PAGE.name} has no {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
+    begin, end = marks
+    before, opened, rest = page.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not opened or not closed:
+        raise ValueError(f"{PAGE.name} has no {begin} … {end}")
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
 
 
 def section(results: Sequence[Result], under: Conditions) -> str:
-    """All tables, with the conditions before them."""
-    head = (
-        f"{under.date}, {under.cores} cores (other processes took up to {under.others:.0%}), "
-        f"{under.broker} on the same cores, Python {under.python}, {under.events:,} events, "
-        f"{under.runs} interleaved run{'s' if under.runs > 1 else ''}, {under.seconds / 60:.0f} minutes in all."
-    )
-    if under.others > ALONE:
-        head += f"\n\n{NOT_ALONE}"
+    """All tables of the streams, with the conditions before them."""
+    head = _head(under, f"{under.events:,} events, ")
     by_name = {one.name: one for one in results}
     tables = [
         head,
@@ -88,6 +100,49 @@ def section(results: Sequence[Result], under: Conditions) -> str:
         _growth(by_name),
     ]
     return "\n\n".join(text for text in tables if text)
+
+
+def kit_section(results: Sequence[Result], under: Conditions) -> str:
+    """All tables of the kit, with the conditions before them."""
+    by_name = {one.name: one for one in results}
+    tables = [
+        _head(under, ""),
+        _targets(results),
+        _calls(by_name),
+        _ratios(results),
+        _memory(by_name),
+    ]
+    return "\n\n".join(text for text in tables if text)
+
+
+def _head(under: Conditions, work: str) -> str:
+    head = (
+        f"{under.date}, {under.cores} cores (other processes took up to {under.others:.0%}), "
+        f"{under.broker} on the same cores, Python {under.python}, {work}"
+        f"{under.runs} interleaved run{'s' if under.runs > 1 else ''}, {under.seconds / 60:.0f} minutes in all."
+    )
+    return f"{head}\n\n{NOT_ALONE}" if under.others > ALONE else head
+
+
+def _calls(by_name: Mapping[str, Result]) -> str:
+    """What is counted per second, alone and for each core that it takes; p50 and p99 where they are known."""
+    lines = []
+    for name, one in by_name.items():
+        per_core = by_name.get(f"{name}-per-core")
+        if per_core is None:
+            continue
+        loads = [by_name.get(f"{name}{load}") for load in LOADS]
+        times = [number(load.value) if load else "" for load in loads]
+        lines.append([f"`{name}`", number(one.value), number(per_core.value), *times])
+    head = ["subject", "a second", "a second and core", "p50, ms", "p99, ms"]
+    return _table("Calls", [*head, "p50 at half, ms", "p99 at half, ms"], lines)
+
+
+def _memory(by_name: Mapping[str, Result]) -> str:
+    found = [by_name.get(f"storm/memory-{part}") for part in OF_STORM]
+    figures_ = [number(one.value) for one in found if one is not None]
+    head = ["seconds", "MB, first third", "MB, last third", "MB an hour"]
+    return _table("Memory in a storm", head, [figures_] if figures_ else [])
 
 
 def _table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -134,7 +189,7 @@ def _ratios(results: Sequence[Result]) -> str:
         if one.peer and one.ratio is not None:
             of_cpu = one.unit.startswith("CPU")
             subject = one.name.removesuffix(f"-to-{one.peer}").removesuffix("-cpu")
-            what = "CPU time per event" if of_cpu else "events/s"
+            what = "CPU time per event" if of_cpu else one.unit
             lines.append([f"`{subject}`", f"`{one.peer}`", what, _times(one.ratio)])
     return _table("Ratios (medians of the rounds')", ["subject", "to", "of", "ratio"], lines)
 

@@ -180,7 +180,11 @@ def start(settings: TraceSettings, role: str) -> None:
         )
         raise SettingsError([f"{missing}: install gridwire[otlp], or unset it"]) from error
     named = Resource.create({"service.name": f"gridwire-{role}"}).merge(_of_environment())
-    on = Spans(BatchSpanProcessor(OTLPSpanExporter()), named, settings.ratio)
+    try:
+        processor = BatchSpanProcessor(OTLPSpanExporter())
+    except ValueError as error:
+        raise SettingsError([f"an OTEL_ variable is not valid: {error}"]) from error
+    on = Spans(processor, named, settings.ratio)
 
 
 def _of_environment() -> Any:

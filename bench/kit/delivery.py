@@ -53,7 +53,7 @@ class Delivered:
 
 def _ours(world: World, called: Platforms) -> AbstractContextManager[Child]:
     setup = SinkSetup(name=NAME, concurrency=CONCURRENCY)
-    return running.role(world, "sinks", url=called.url, sinks=(setup,))
+    return running.starting(world, "sinks", url=called.url, sinks=(setup,))
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,13 +11,10 @@ import msgspec
 
 from bench import counting, observing
 from bench.kit import roles, running
-from bench.kit.sender import Asked, Sent, delivery_id
+from bench.kit.sender import Asked, Sent
 from bench.subjects import STOP_S_MAX
 from bench.world import World
-from gridwire.codec import HEADER
-from gridwire.ids import derived
 from gridwire.topics import TRADING_GRID_NOTICES
-from gridwire.varint import read_length
 from sandbox.child import Child, spawn
 from sandbox.ports import free_port
 
@@ -70,38 +66,40 @@ def _loaded(world: World, name: str, count: int) -> Loaded:
     world.dirty.add(TRADING_GRID_NOTICES.name)
     port = free_port()
     with _ours(world, port) if name == OURS else _peer(world, port) as child:
-        names = [running.next_name("sent") for _ in range(3)]
-        asked = Asked(
+        warm_up = Asked(
             port=port,
             path=roles.PATH,
             secret=roles.SECRET,
-            name=names[0],
+            first=1,
             count=WARM_UP,
             connections=CONNECTIONS,
         )
-        _send(world, asked)
+        _send(world, warm_up)
         others = observing.Others((os.getpid(), child.pid, world.broker_pid))
         before_s = observing.cpu_s_of(child.pid)
-        peak = _send(world, msgspec.structs.replace(asked, name=names[1], count=count))
+        asked = msgspec.structs.replace(warm_up, first=WARM_UP + 1, count=count)
+        peak = _send(world, asked)
         spent_s = observing.cpu_s_of(child.pid) - before_s
         rate = count / peak.seconds
         paced = msgspec.structs.replace(
-            asked, name=names[2], count=count, connections=CONNECTIONS_PACED, rate=rate * HALF
+            asked,
+            first=WARM_UP + count + 1,
+            connections=CONNECTIONS_PACED,
+            rate=rate * HALF,
         )
         half = _send(world, paced)
         share = others.share(peak.cpu_s + half.cpu_s)
-    sent = [delivery_id(names[0], number) for number in range(WARM_UP)]
-    sent += [delivery_id(one, number) for one in names[1:] for number in range(count)]
-    _check(world, sent, ours=name == OURS)
+    _check(world, WARM_UP + 2 * count)
     return Loaded(name, rate, count / spent_s, peak, half, share)
 
 
 def _send(world: World, asked: Asked) -> Sent:
     """Everything was answered 200. Raises SendingError."""
-    result = world.folder / f"{asked.name}.json"
+    name = running.next_name("sender")
+    result = world.folder / f"{name}.json"
     words = [msgspec.json.encode(asked).decode(), str(result)]
     command = [sys.executable, "-m", "bench.kit.sender", *words]
-    child = spawn(command, log=world.folder / f"{asked.name}.log")
+    child = spawn(command, log=world.folder / f"{name}.log")
     try:
         child.process.wait(SEND_S_MAX)
     except subprocess.TimeoutExpired as error:
@@ -116,14 +114,12 @@ def _send(world: World, asked: Asked) -> Sent:
     return sent
 
 
-def _check(world: World, sent: list[str], *, ours: bool) -> None:
+def _check(world: World, count: int) -> None:
     """What was answered 200 is in Kafka, once. Raises SendingError."""
-    ids = {derived("trading-grid", "notice", one) for one in sent} if ours else set(sent)
-    found: Counter[str] = Counter()
-    for value in counting.values(world.settings, TRADING_GRID_NOTICES.name):
-        length, at = read_length(value, HEADER.size)
-        found[value[at : at + length].decode()] += 1
-    faults = counting.tally(ids, found.elements()).faults
+    codec = world.codec.of(TRADING_GRID_NOTICES)
+    values = counting.values(world.settings, TRADING_GRID_NOTICES.name)
+    sequences = (codec.decode(value).detail["sequence"] for value in values)
+    faults = counting.tally({str(number + 1) for number in range(count)}, sequences).faults
     if faults:
         raise SendingError(f"in Kafka: {', '.join(faults)}")
 

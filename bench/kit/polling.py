@@ -48,10 +48,9 @@ def run(world: World, rows: int) -> Polled:
     world.dirty.update((topic, CHECKPOINTS.name))
     settings = world.settings
     ends = observing.StableEnds(settings.bootstrap, [topic], settings.partitions)
-    before, _ = ends()
     with (
         running.platforms(world, [Listing(LISTING, rows)]) as called,
-        running.role(world, "polls", url=called.url) as child,
+        running.starting(world, "polls", url=called.url) as child,
     ):
         pids = (os.getpid(), child.pid, world.broker_pid, called.child.pid)
         watch = observing.Watch(
@@ -65,6 +64,6 @@ def run(world: World, rows: int) -> Polled:
     wanted = {f"thr-{number:08d}" for number in range(rows)}
     faults = counting.tally(wanted, found.elements()).faults
     if faults:
-        raise PollingError(f"threads: {', '.join(faults)} (before: {before})")
+        raise PollingError(f"threads: {', '.join(faults)}")
     per_core = 100_000 / span.cpu_per_100k(rows)
     return Polled(span.rate(rows), per_core, span.others(os.cpu_count() or 1))

@@ -40,7 +40,8 @@ class KitMeasured:
 
     def others(self) -> float:
         """The largest share of the machine that others took in any run."""
-        shares = [one.others for one in (*self.gateway, *self.delivery)]
+        shares = [one.others for one in self.gateway]
+        shares += [one.others for one in self.delivery]
         shares += [one.others for one in self.limited]
         shares += [one.others for one in self.poller]
         return max([*shares, self.storm.others if self.storm else 0.0])

@@ -21,6 +21,7 @@ from sandbox.ports import free_port
 START_S_MAX = 60.0
 ANSWER_S_MAX = 10.0
 POLL_S = 0.05
+NOWHERE = "http://127.0.0.1:9"
 _numbers = itertools.count(1)
 
 
@@ -70,7 +71,24 @@ def role(
     world: World, kind: Kind, *, url: str = "", sinks: tuple[SinkSetup, ...] = (), port: int = 0
 ) -> Iterator[Child]:
     """A role that is ready. `port`: of the gateway. Raises NotStartedError."""
-    group, ops_port = next_name(kind), free_port()
+    ops_port = free_port()
+    with starting(world, kind, url=url, sinks=sinks, port=port, ops_port=ops_port) as child:
+        until_answered(child, ops_port, "/readyz")
+        yield child
+
+
+@contextmanager
+def starting(
+    world: World,
+    kind: Kind,
+    *,
+    url: str = "",
+    sinks: tuple[SinkSetup, ...] = (),
+    port: int = 0,
+    ops_port: int = 0,
+) -> Iterator[Child]:
+    """A role that has just been started: what it does can be seen from its first moment on."""
+    group = next_name(kind)
     setup = Setup(
         kind=kind,
         bootstrap=world.settings.bootstrap,
@@ -78,14 +96,13 @@ def role(
         group=group,
         partitions=world.settings.partitions,
         ops_port=ops_port,
-        url=url or "http://127.0.0.1:9",
+        url=url or NOWHERE,
         sinks=sinks,
     )
     command = [sys.executable, "-m", "bench.kit.roles", msgspec.json.encode(setup).decode()]
     env = os.environ | dict(roles.environment(port))
     child = spawn(command, log=world.folder / f"{group}.log", env=env)
     try:
-        until_answered(child, ops_port, "/readyz")
         yield child
     finally:
         child.stop(STOP_S_MAX)

@@ -42,23 +42,19 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """`name`: the beginning of delivery ids; `rate`: deliveries a second, 0: as they are answered."""
+    """`first`: sequence of the first event; `rate`: deliveries a second, 0: as they are answered."""
 
     port: int
     path: str
     secret: str
-    name: str
+    first: int
     count: int
     connections: int
     rate: float = 0.0
 
 
-def delivery_id(name: str, number: int) -> str:
-    return f"{name}-{number:07d}"
-
-
 def body(number: int) -> bytes:
-    """A semi-thin webhook of Trading Grid's."""
+    """A semi-thin webhook of Trading Grid's: the event with this sequence."""
     event: dict[str, Any] = {
         "type": "thread.status_changed",
         "timestamp": "2026-01-01T00:00:00.000Z",
@@ -84,9 +80,9 @@ def prepared(asked: Asked) -> list[bytes]:
     """All deliveries, signed now."""
     now_s = time.time()
     made = []
-    for number in range(asked.count):
+    for number in range(asked.first, asked.first + asked.count):
         raw = body(number)
-        signed = standard_webhook_headers(asked.secret, delivery_id(asked.name, number), now_s, raw)
+        signed = standard_webhook_headers(asked.secret, f"msg_{number:08d}", now_s, raw)
         made.append(request(asked.path, signed, raw))
     return made
 

@@ -16,7 +16,7 @@ class Amounts:
     deliveries: int = 30_000
     commands: int = 36_000
     records: int = 60_000
-    limited_s: float = 90.0  # three windows of BigCommerce's
+    limited_s: float = 60.0  # two windows of BigCommerce's
     storm_s: float = 600.0
 
 

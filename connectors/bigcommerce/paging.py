@@ -4,14 +4,14 @@ A poll goes on from the last time seen after every full page, and by page number
 second. Its spans end a little before now, so that all changes of the last second are in.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 import msgspec
 
 from connectors.kit.connector import MalformedError, NotThereError, Request, Response
-from connectors.kit.cursors import Span, Spans
-from connectors.kit.reading import read
+from connectors.kit.cursors import Mark, Span, Spans
+from connectors.kit.reading import iso_ms, mail_date_s, read
 
 S = TypeVar("S")
 Steps = Generator[Request, Response, S]
@@ -84,6 +84,27 @@ def spans(limit: int, overlap_s: int) -> Spans:
         back_ms=SECOND_MS,
         numbered=True,
     )
+
+
+def order_mark(row: Any) -> Mark:
+    """A row of V2 orders."""
+    return _mark(row, lambda text: mail_date_s(text, "date_modified") * SECOND_MS)
+
+
+def product_mark(row: Any) -> Mark:
+    """A row of V3 products."""
+    return _mark(row, lambda text: iso_ms(text, "date_modified"))
+
+
+def _mark(row: Any, time_of: Callable[[str], int]) -> Mark:
+    """What tells a row of a list; one that does not say when it was modified is broken elsewhere."""
+    if not isinstance(row, dict):
+        return Mark("", None)
+    try:
+        at_ms: int | None = time_of(str(row.get("date_modified")))
+    except MalformedError:
+        at_ms = None
+    return Mark(str(row.get("id")), at_ms)
 
 
 class _Window(msgspec.Struct):

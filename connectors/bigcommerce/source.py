@@ -1,6 +1,6 @@
 """How BigCommerce's changes reach gridwire: thin webhooks, what completes them, and four polls."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import msgspec
@@ -15,6 +15,8 @@ from connectors.bigcommerce.paging import (
     earlier,
     listed,
     one,
+    order_mark,
+    product_mark,
     rows_of,
     spans,
 )
@@ -45,8 +47,8 @@ from connectors.kit.connector import (
     Route,
     Source,
 )
-from connectors.kit.cursors import Ask, Mark, Span, sweep
-from connectors.kit.reading import iso_ms, mail_date_s, ms_iso, read
+from connectors.kit.cursors import Ask, Span, sweep
+from connectors.kit.reading import ms_iso, read
 from connectors.kit.signatures import SecretHeader, StandardWebhooks
 from gridwire.records import BigCommerceOrder, BigCommerceProduct, Notice, Record
 from gridwire.settings import Secret, SettingsError
@@ -240,7 +242,7 @@ class Reader:
         """One page of changed orders. Raises MalformedError."""
         first_ms = now_ms - self._settings.backfill_days * DAY_MS
         at = self._order_spans.begin(cursor, now_ms, first_ms, earlier)
-        rows, after = yield from self._order_spans.page(at, self._ask_orders, _order_mark)
+        rows, after = yield from self._order_spans.page(at, self._ask_orders, order_mark)
         records: list[Produced] = []
         broken = Broken()
         for row in rows:
@@ -320,7 +322,7 @@ class Reader:
     def poll_products(self, cursor: str | None, now_ms: int) -> PageSteps:
         """One page of changed products; all of them at first. Raises MalformedError."""
         at = self._product_spans.begin(cursor, now_ms, 0, earlier)
-        rows, after = yield from self._product_spans.page(at, self._ask_products, _product_mark)
+        rows, after = yield from self._product_spans.page(at, self._ask_products, product_mark)
         found, broken = _products_of(rows)
         until_s = at.until_ms // SECOND_MS
         reading = wire.Reading(f"poll/{until_s}", until_s, wire.POLLED, catalogue=True)
@@ -376,22 +378,3 @@ def _products_of(rows: list[Any]) -> tuple[list[ProductJson], Broken]:
         except MalformedError as error:
             broken.append((msgspec.json.encode(row), str(error)))
     return found, broken
-
-
-def _order_mark(row: Any) -> Mark:
-    return _mark(row, lambda text: mail_date_s(text, "date_modified") * SECOND_MS)
-
-
-def _product_mark(row: Any) -> Mark:
-    return _mark(row, lambda text: iso_ms(text, "date_modified"))
-
-
-def _mark(row: Any, time_of: Callable[[str], int]) -> Mark:
-    """What tells a row of a list; one that does not say when it was modified is broken elsewhere."""
-    if not isinstance(row, dict):
-        return Mark("", None)
-    try:
-        at_ms: int | None = time_of(str(row.get("date_modified")))
-    except MalformedError:
-        at_ms = None
-    return Mark(str(row.get("id")), at_ms)

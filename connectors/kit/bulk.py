@@ -92,7 +92,7 @@ class BulkDelivery:
         for entry in entries:
             entry.requests += result.requests
         if isinstance(result, Refused) and isinstance(result.verdict, Rejected):
-            return await self._halved(entries, result.verdict)
+            return self._halved(entries)
         found = _results(result, len(entries))
         for one in found:
             if not isinstance(result, Refused):
@@ -102,10 +102,10 @@ class BulkDelivery:
             for entry, one in zip(entries, found, strict=True)
         }
 
-    async def _halved(self, entries: Sequence[Entry], verdict: Rejected) -> Outcomes:
-        """Refused as a whole, so some of it at least: each half is tried again, one alone has its verdict."""
-        if len(entries) == 1:
-            return {entries[0]: await self._conclude(entries[0], verdict)}
+    def _halved(self, entries: Sequence[Entry]) -> Outcomes:
+        """Refused as a whole, so some of it at least: each half is tried again. One alone goes by its operation's own
+        steps, which may know better what is at fault.
+        """
         log.info("batch refused, halved", extra={"platform": self._platform, "count": len(entries)})
         metrics.RETRIES.labels(self._platform, "halved").inc(len(entries))
         for entry in entries:

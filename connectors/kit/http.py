@@ -134,9 +134,13 @@ class HttpClient:
             await self._opened.close()
 
     def _url(self, path: str) -> httpx.URL:
+        """Raises NoAnswerError: without its slash a path would go on with the host's name, and lead to another."""
         known = self._urls.get(path)
         if known is not None:
             return known
+        if not path.startswith("/"):
+            fix = "check the settings that name paths"
+            raise NoAnswerError(Misconfigured(f"a path begins with /: {fix}"), sent=False)
         if len(self._urls) >= URLS_CACHED_MAX:
             self._urls.clear()
         url = self._urls[path] = httpx.URL(self._base + path)

@@ -74,7 +74,10 @@ def public(address: str) -> bool:
     """Whether an IP address is one of the internet at large. Raises ValueError where it is no address."""
     one = ipaddress.ip_address(address.strip("[]").partition("%")[0])
     if isinstance(one, ipaddress.IPv6Address):
-        inner = one.ipv4_mapped or one.sixtofour or (one.teredo or (None, None))[1] or _nat64(one)
+        same = one.ipv4_mapped or _nat64(one)  # the IPv4 address in other words
+        if same is not None:
+            return public(str(same))
+        inner = one.sixtofour or (one.teredo or (None, None))[1]
         if inner is not None and not public(str(inner)):
             return False
     return one.is_global and not (one.is_multicast or one.is_reserved or one.is_unspecified)

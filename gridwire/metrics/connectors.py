@@ -100,7 +100,7 @@ DELIVERY_LATENCY = Histogram(
     buckets=SLOW_S,
 )
 BULK_ITEMS = Histogram(
-    "gridwire_bulk_items",
+    "gridwire_bulk_records",
     "Commands that were sent together, per batch of a bulk operation.",
     ["platform", "operation"],
     buckets=BATCH,

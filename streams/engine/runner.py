@@ -153,9 +153,11 @@ class Runner:
     def fire(self, bound: BoundLeg, fired: Fired[Any], held: Held[Any]) -> None:
         """A timer that is due: it is gone whatever follows."""
         rest = {name: due for name, due in held.timers.items() if name != fired.name}
-        quiet = msgspec.structs.replace(held, timers=rest)
+        late = {name: at for name, at in held.late.items() if name != fired.name}
+        quiet = msgspec.structs.replace(held, timers=rest, late=late)
         self.count(bound, "timers")
-        source = derived(bound.label, fired.key, fired.name, fired.due_ms)
+        set_at = (held.late[fired.name],) if fired.name in held.late else ()
+        source = derived(bound.label, fired.key, fired.name, fired.due_ms, *set_at)
         cause = Cause(source, held.occurred_at, held.trace_id, 0)
         if tracing.on is not None:
             fire = Fire(bound.label, source, held.trace_id, held.cause_id or None)

@@ -145,6 +145,7 @@ class _Call:
         "cause",
         "causes",
         "filtered",
+        "late",
         "now_ms",
         "settled",
         "settler",
@@ -163,6 +164,7 @@ class _Call:
         self.settled = Settled(before.key)
         self.state: Any = before.held.state if before.held else before.row
         self.timers: dict[str, int] = dict(before.held.timers) if before.held else {}
+        self.late: dict[str, int] = dict(before.held.late) if before.held else {}
         self.touched = False
         self.filtered = 0
         self.causes: dict[str, Stamper] = {}
@@ -224,16 +226,26 @@ class _Call:
         elif isinstance(effect, Forget):
             self.state = None
             self.timers.clear()
+            self.late.clear()
             self.settled.due_ms.clear()
         elif isinstance(effect, SetTimer):
-            self._check_due(effect.due_ms)
-            if self.timers.get(effect.name) != effect.due_ms:
-                self.timers[effect.name] = self.settled.due_ms[effect.name] = effect.due_ms
+            self._set_timer(effect.name, effect.due_ms)
         elif isinstance(effect, CancelTimer):
             self.timers.pop(effect.name, None)
+            self.late.pop(effect.name, None)
             self.settled.due_ms.pop(effect.name, None)
         else:
             raise OutputError(f"{type(effect).__name__} is not an effect")
+
+    def _set_timer(self, name: str, due_ms: int) -> None:
+        """One that is due already may have fired at that very time before: what it writes now is another matter."""
+        self._check_due(due_ms)
+        if self.timers.get(name) == due_ms:
+            return
+        self.timers[name] = self.settled.due_ms[name] = due_ms
+        self.late.pop(name, None)
+        if due_ms <= self.now_ms:
+            self.late[name] = self.now_ms
 
     def _check_due(self, due_ms: int) -> None:
         """One that is overdue fires at once. One in the year 9999 is a mistake, and its state would be kept for it."""
@@ -252,7 +264,8 @@ class _Call:
             raise OutputError("a timer without a state")
         if self.state is not None:
             cause = self.cause
-            held = Held(self.state, self.timers, cause.trace_id, cause.event_id, cause.occurred_at)
+            origin = (cause.trace_id, cause.event_id, cause.occurred_at)
+            held = Held(self.state, self.timers, *origin, self.late)
             self.settled.held, self.settled.raw = held, self._fitting(encode_held(held))
         return True
 

@@ -156,13 +156,17 @@ class TableStore:
 
 
 class Held(msgspec.Struct, Generic[S], frozen=True, array_like=True):
-    """A fold's state of one key with its timers (name → due, epoch ms) and what caused it last."""
+    """A fold's state of one key with its timers (name → due, epoch ms) and what caused it last.
+
+    `late`: which of the timers were due already when they were set, and when that was.
+    """
 
     state: S
     timers: dict[str, int]
     trace_id: str
     cause_id: str
     occurred_at: int
+    late: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class _Timed(msgspec.Struct, frozen=True, array_like=True):

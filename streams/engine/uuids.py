@@ -51,7 +51,7 @@ def derived_all(*parts: str | pa.StringArray) -> pa.StringArray:
 
     TypeError where a part of a row is null.
     """
-    columns = [part.cast(_BYTES) if isinstance(part, pa.Array) else part.encode() for part in parts]
+    columns = [part.view(_BYTES) if isinstance(part, pa.Array) else part.encode() for part in parts]
     joined = pc.binary_join_element_wise(*columns, b"|")
     names = pc.binary_join_element_wise(_PREFIX, joined, b"").to_pylist()
     digests = list(map(_digest, map(hashlib.sha1, names)))

@@ -132,11 +132,8 @@ class Scene:
         for role in (self.sources, self.sinks):
             heard.add(f"{role.name}'s log", role.everything())
 
-    def hear_commands(self, heard: Heard, *ids: str) -> None:
+    def hear_commands(self, heard: Heard, *calls: list[str]) -> None:
         """What an operator's own commands print."""
-        calls = [["check"], ["check", "--live"], ["lag"], ["dead-letters", "list"]]
-        calls += [["trace", one, "--since-hours", "1"] for one in ids]
-        calls += [["run", "sinks", "--dry-run"]]
         environ: Mapping[str, str] = {**os.environ, **self.environ}
         for arguments in calls:
             done = subprocess.run(
@@ -214,7 +211,8 @@ def test_nothing_leaks_while_all_is_well(
             until(lambda: len(scene.receipts(sent)) == len(sent), "all have receipts", SETTLE_S)
             scene.hear(heard)
         scene.hear_logs(heard)
-        scene.hear_commands(heard, sent[0].event_id, sent[0].trace_id)
+        calls = [["check", "--live"], ["lag"], ["dead-letters", "list"], trace_of(sent[0])]
+        scene.hear_commands(heard, *calls)
         receipts = scene.receipts(sent)
         heard.add("receipts", " ".join(str(one.reason) for one in receipts))
         users = control.get("/_sandbox/braze/state/messages").text
@@ -281,7 +279,8 @@ def test_nothing_leaks_though_the_platforms_repeat_everything_they_are_told(
         scene.sources.stop()
         scene.sinks.stop()
     scene.hear_logs(heard)
-    scene.hear_commands(heard, sent[0].event_id, sent[0].trace_id)
+    calls = [["check", "--live"], ["run", "sinks", "--dry-run"], trace_of(sent[0])]
+    scene.hear_commands(heard, *calls)
     receipts = scene.receipts([*sent, *more])
     heard.add("receipts", " ".join(str(one.reason) for one in receipts))
     scene.topics.close()
@@ -290,6 +289,11 @@ def test_nothing_leaks_though_the_platforms_repeat_everything_they_are_told(
         assert canary in asked, "the canaries did not get through: this test would find nothing"
     assert "rejected" in {one.outcome for one in receipts}
     assert heard.found() == []
+
+
+def trace_of(command: Any) -> list[str]:
+    """The command line that follows a command's trace."""
+    return ["trace", command.event_id, "--since-hours", "1"]
 
 
 def alive(role: Role) -> bool:

@@ -174,6 +174,8 @@ def test_the_requests_that_wait_are_shown_without_sending_or_committing_anything
     put = by_operation["set_inventory"]
     assert (put["method"], put["path"]) == ("PUT", "/v3/inventory/adjustments/absolute")
     assert put["body"]["items"][0]["quantity"] == 7
+    assert put["together"] == "with up to 9 others in one request"
+    assert "together" not in sent
     for canary in (*SECRETS.values(), "ann-4711", "Ann Canary", "ann@example.com"):
         assert canary not in text
     assert HIDDEN in text

@@ -9,6 +9,12 @@ from tests.contract.connectors.conformance.value import Conformance, Place
 
 SUITE = "tests/contract/connectors/conformance"
 WORDS_MIN = 4
+OF_TIME = {
+    "a delivery that is too old is refused",
+    "a delivery from the future is refused",
+    "a delivery by a clock a little apart is taken",
+}
+OF_THE_BODY = {"a delivery whose body was changed is refused"}
 
 
 def test_every_registered_connector_is_in_the_suite() -> None:
@@ -40,11 +46,20 @@ class TestConformance:
         for name, reason in value.inapplicable.items():
             assert len(reason.split()) >= WORDS_MIN, f"{name}: say in a sentence why"
 
+    def test_a_proof_with_a_time_or_over_the_body_is_tried(self, value: Conformance) -> None:
+        names = {one.name for one in applying(value)}
+        assert (names >= OF_TIME) == value.hooks[0].dated
+        assert (names >= OF_THE_BODY) == value.hooks[0].sealed
+
     def test_what_is_not_declared_is_declared_inapplicable(self, value: Conformance) -> None:
         left_out = {one.name for one in CASES} - {one.name for one in applying(value)}
         if value.read is None:
             assert {one.name for one in CASES if one.group in ("fetches", "polls")} <= left_out
         if value.token is None:
             assert {one.name for one in CASES if "token" in one.name} <= left_out
+        if value.hooks[0].newer is None:
+            assert "versions out of order hide none" in left_out
+        if value.hooks[0].batched is None:
+            assert "good events of a batch with a bad one are taken" in left_out
         if value.half_failed is None:
             assert "a half-failed batch is not taken for a success" in left_out

@@ -22,6 +22,7 @@ from gridwire.records import (
 )
 from gridwire.settings import Secret
 from tests.contract.connectors.world import World, done, refused, taken
+from tests.waiting import until
 
 ADDRESS = {
     "first_name": "Ann",
@@ -105,12 +106,17 @@ def sink(world: World) -> Sink:
 
 
 def notices(world: World, source: Source, count: int, *event_types: str) -> list[Notice]:
-    """The notices of these types among the first `count` webhooks, as the gateway makes them."""
+    """The notices of these types, once so many webhooks are there and one of each type among them."""
     (route,) = source.routes
-    intakes = [taken(route, one) for one in world.receiver.wait_for(count)]
-    assert all(not one.unknown and not one.broken for one in intakes)
-    found = [record for one in intakes for _, record in one.records if isinstance(record, Notice)]
-    return [one for one in found if one.event_type in event_types]
+
+    def told() -> list[Notice]:
+        intakes = [taken(route, one) for one in world.receiver.wait_for(count)]
+        assert all(not one.unknown and not one.broken for one in intakes)
+        found = [one for intake in intakes for _, one in intake.records if isinstance(one, Notice)]
+        return [one for one in found if one.event_type in event_types]
+
+    until(lambda: {one.event_type for one in told()} >= set(event_types), f"{event_types} came")
+    return told()
 
 
 async def fetched(source: Source, notice: Notice) -> list[Any]:

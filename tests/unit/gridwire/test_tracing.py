@@ -104,6 +104,16 @@ def test_an_endpoint_without_the_libraries_ends_the_start_naming_the_fix(
     assert tracing.on is None
 
 
+def test_a_variable_that_the_exporter_refuses_ends_the_start_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "-1")
+    given = load(TraceSettings, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"})
+    with pytest.raises(SettingsError, match="OTEL_ variable is not valid: max_queue_size"):
+        tracing.start(given, "sinks")
+    assert tracing.on is None
+
+
 def test_a_protocol_that_is_not_spoken_is_refused() -> None:
     with pytest.raises(SettingsError, match="http/protobuf"):
         load(TraceSettings, {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})

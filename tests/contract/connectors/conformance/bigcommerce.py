@@ -162,6 +162,11 @@ def _created(world: World, n: int) -> dict[str, Any]:
     }
 
 
+def _updated(body: dict[str, Any]) -> dict[str, Any]:
+    changed = {"scope": "store/order/updated", "created_at": body["created_at"] + 1}
+    return body | changed | {"hash": body["hash"][::-1]}
+
+
 def _signed(raw: bytes, signing: Signing) -> Mapping[str, str]:
     """The header that the hook was created with, and the signature by the app's secret."""
     secret = HOOK_SECRETS.get(signing.by)
@@ -182,6 +187,7 @@ HOOK = Hook(
     lambda body: body | {"scope": "store/unicorn/created"},
     dated=True,
     sealed=True,
+    newer=_updated,
 )
 READ = Read(
     topic=BIGCOMMERCE_ORDERS,

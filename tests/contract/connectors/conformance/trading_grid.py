@@ -217,6 +217,11 @@ def _created(world: World, n: int) -> dict[str, Any]:
     }
 
 
+def _acknowledged(body: dict[str, Any]) -> dict[str, Any]:
+    told = {"version": 2, "status": "acknowledged", "previous_status": "open"}
+    return body | {"type": "thread.status_changed", "data": body["data"] | told}
+
+
 def _signed(raw: bytes, signing: Signing) -> Mapping[str, str]:
     secret = WEBHOOK_SECRETS.get(signing.by)
     if secret is None:
@@ -233,6 +238,7 @@ HOOK = Hook(
     lambda body: body | {"type": "unicorn.seen"},
     dated=True,
     sealed=True,
+    newer=_acknowledged,
 )
 READ = Read(
     topic=TRADING_GRID_THREADS,

@@ -63,7 +63,8 @@ class Hook:
 
     `body(world, n)`: the delivery of event number `n`, about something that is there in the simulator. `topic`: where
     the gateway writes what it becomes, and `about(record, n)` tells that it is that of event `n`. `unknown`: the same
-    with an event type that nobody knows. `dated`: the proof has a time and ends; `sealed`: the proof covers the body.
+    with an event type that nobody knows. `newer(body)`: a later change of the same thing.
+    `dated`: the proof has a time and ends; `sealed`: the proof covers the body. `batched`: one delivery of several.
     """
 
     path: str
@@ -74,6 +75,7 @@ class Hook:
     unknown: Callable[[dict[str, Any]], dict[str, Any]]
     dated: bool
     sealed: bool
+    newer: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     batched: Callable[[list[dict[str, Any]]], dict[str, Any]] | None = None
 
 

@@ -262,6 +262,18 @@ async def test_steps_that_refuse_the_whole_themselves_are_halved_too() -> None:
     assert [end for end in world.ends().values() if end != "delivered"] == ["rejected"]
 
 
+async def test_one_that_the_bulk_steps_refuse_is_decided_by_its_operations_own() -> None:
+    def refusing(items: Sequence[Item]) -> BulkSteps:
+        yield from bulk_steps(items)
+        raise OperationError(Rejected("a part of the batch"))
+
+    world, home = World(Bulk(refusing, items_max=50)), assigned()
+    async with world.running():
+        world.lanes.arrived([world.entry(0, of=home)])
+        await all_through(world, 1)
+    assert list(world.ends().values()) == ["delivered"]
+
+
 async def test_after_a_transient_failure_all_come_again_each_with_a_failure_of_its_own() -> None:
     world, home = World(attempts_max=9), assigned()
     world.shop.scripted = [answer(503), answer(500)]

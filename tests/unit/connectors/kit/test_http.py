@@ -145,6 +145,15 @@ async def test_redirects_are_answers_and_are_not_followed() -> None:
     assert (answer.status, len(server.requests)) == (302, 1)
 
 
+@pytest.mark.parametrize("path", ["@evil.example/a", ".evil.example/a", ":1/a", "a", ""])
+async def test_a_path_never_leads_to_another_host(path: str) -> None:
+    client = HttpClient("https://acme.example", {}, 1)
+    error = await failed(client, Request("GET", path))
+    await client.close()
+    assert isinstance(error.verdict, Misconfigured)
+    assert not error.sent
+
+
 async def test_packed_answers_are_unpacked() -> None:
     packed = gzip.compress(b'{"a":1}')
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"

@@ -78,7 +78,9 @@ def test_addresses_within_are_not_public_however_they_are_written(address: str) 
     assert not public(address)
 
 
-@pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111"])
+@pytest.mark.parametrize(
+    "address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"]
+)
 def test_addresses_of_the_internet_are_public(address: str) -> None:
     assert public(address)
 

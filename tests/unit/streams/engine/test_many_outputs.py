@@ -82,3 +82,12 @@ def test_a_timer_moved_in_a_round_that_was_aborted_fires_at_its_old_time() -> No
     driver._task.abort()
     driver.advance(minutes=2)
     assert _fired(driver) == [1]
+
+
+def test_a_timer_that_is_set_again_for_a_time_at_which_it_fired_writes_under_another_id() -> None:
+    driver = Driver(COUNT, start_ms=START_MS)
+    for _ in range(2):  # the second record was read late: its time is the first one's
+        driver.send(topics.BRAZE_ENGAGEMENT, event("a", occurred_at=START_MS))
+        driver.advance(minutes=2)
+    found = driver.out(topics.ENRICHED_ENGAGEMENT)
+    assert len({one.event_id for one in found}) == len(found) == 2
