@@ -19,7 +19,7 @@ ORIGINAL, APOLOGY, LOST, ESTIMATE, ALTERNATIVE = (
     "revised-estimate",
     "alternative-product",
 )
-END_EVENT = "order_exception_ended"
+EXIT_EVENT, END_EVENT = "order_exception_opened", "order_exception_ended"
 RESOLUTION = {"code": "found", "action": "ship", "summary": "It goes out today."}
 
 
@@ -42,8 +42,9 @@ def seed(cast: Cast) -> Seeds:
             + [
                 {
                     "id": ORIGINAL,
-                    "name": "Your order is on its way",
-                    "exit_event": "order_exception_opened",
+                    "name": "Your order",
+                    "steps": [{"name": "confirmed"}, {"name": "on its way", "delay_s": 3_600}],
+                    "exit_event": EXIT_EVENT,
                     "exit_match": "order_ref",
                 }
             ],
@@ -86,6 +87,10 @@ async def play(stage: Stage) -> None:
             id=stage.cast.number(n),
             customer=stage.cast.number(n),
             lines=[{"sku": stage.cast.sku("CLOCK"), "quantity": 1}],
+        )
+        way = {"canvas_id": ORIGINAL, "context": {"order_ref": stage.cast.order_ref(n)}}
+        await stage.platforms.trigger(
+            "braze", "enter", {"external_id": stage.cast.customer(n), **way}
         )
     late = await _exception(stage, "springs are late", "delayed_fulfilment", GIA)
     await _exception(
@@ -163,7 +168,7 @@ def expect(world: World) -> list[str]:
     for n, name in enumerate(NAMES):
         cases = _cases(world, n)
         unmet.unless(len(cases) == len(set(cases)), f"{name} hears of each status once: {cases}")
-    silent = not world.messages(world.cast.customer(UNSUBSCRIBED))
+    silent = not _cases(world, UNSUBSCRIBED)
     unmet.unless(
         silent and world.figures.filtered(FLOW, "unsubscribed from every channel"),
         "Jon, who wants no messages, gets none, and that is counted",
@@ -179,15 +184,27 @@ def _gia_comes_back(unmet: Unmet, world: World) -> None:
         if one.get("canvas_id") in (APOLOGY, ORIGINAL)
     ]
     unmet.unless(
-        journeys == [APOLOGY, ORIGINAL],
-        f"Gia gets an apology and then her journey again, not {journeys}",
+        journeys == [ORIGINAL, APOLOGY, ORIGINAL],
+        f"Gia gets an apology in her journey and then her journey again, not {journeys}",
     )
-    left = [
+    unmet.unless(
+        _exits(world, GIA, ORIGINAL) == [EXIT_EVENT, None],
+        "Gia left the journey that was not true any more, and is in it again",
+    )
+    unmet.unless(
+        _exits(world, GIA, APOLOGY) == [END_EVENT],
+        "Gia's apology journey has ended with the exception",
+    )
+    unmet.unless(_exits(world, IDA, ORIGINAL) == [None], "Ida was in her journey all the time")
+
+
+def _exits(world: World, n: int, canvas: str) -> list[str | None]:
+    """Why a customer left a journey, each time that they entered it; None: they are in it."""
+    return [
         one["exit_reason"]
         for one in world.rows("braze", "canvas_entries")
-        if one["external_id"] == world.cast.customer(GIA) and one["canvas_id"] == APOLOGY
+        if one["external_id"] == world.cast.customer(n) and one["canvas_id"] == canvas
     ]
-    unmet.unless(left == [END_EVENT], "Gia's apology journey has ended with the exception")
 
 
 STORY = Story(FLOW, seed, play, expect, settings={"collapse_s": 3})
