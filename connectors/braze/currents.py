@@ -263,10 +263,11 @@ def _others(
 # ---- back in stock -------------------------------------------------------------------------------
 def _stock_subscriptions(event: CurrentsEvent, settings: BrazeSettings) -> list[Produced]:
     """A user asked to be told: Braze does that; who waits for a product may also be told that it goes."""
-    custom = mapping(event.own.get("custom_properties"))
-    named = event.event_type == CUSTOM_EVENT and event.own.get("name")
-    if not named or named not in settings.back_in_stock_events or not event.user.external_user_id:
+    if event.event_type != CUSTOM_EVENT or not event.user.external_user_id:
         return []
+    if event.own.get("name") not in settings.back_in_stock_events:
+        return []
+    custom = mapping(event.own.get("custom_properties"))
     item, types = text(custom.get("id")), custom.get("type")
     if item is None or not isinstance(types, list) or BACK_IN_STOCK not in types:
         return []
