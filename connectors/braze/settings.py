@@ -104,7 +104,7 @@ class BrazeSettings(msgspec.Struct, frozen=True, kw_only=True):
         msgspec.Meta(gt=0, le=16_000),
         Env(
             "BRAZE_CATALOG_REQUESTS_PER_MIN",
-            "catalogue requests a minute of one sinks process: Braze looks at 10 for what is back in stock, of all together",
+            "catalogue requests a minute of one sinks process: of all together Braze looks at 10 for what is back",
         ),
     ] = 10.0
     catalog_linger_s: Annotated[
