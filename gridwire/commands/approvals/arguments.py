@@ -27,7 +27,7 @@ def add_approvals(commands: Any) -> None:
         "--limit", type=_positive, default=LIST_MAX, help="at most so many (default %(default)s)"
     )
     listing.add_argument("--json", action="store_true", help="machine-readable, one a line")
-    for name, what in (("grant", "let the flow go on"), ("refuse", "have the flow give up")):
+    for name, what in (("grant", "let the flow go on"), ("refuse", "let it do what it may alone")):
         acting = actions.add_parser(name, help=what)
         acting.add_argument(
             "approvals", nargs="+", type=_id, metavar="ID", help="an approval's id, as listed"
