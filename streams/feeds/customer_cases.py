@@ -36,7 +36,7 @@ from streams.rules import consent
 from streams.rules.bounds import Minutes, NotNegative, Positive
 from streams.rules.dates import DAY_MS, SECOND_MS
 from streams.rules.precedence import CLAIMS, ORDER, Claim, Speaker
-from streams.rules.speaking import Deciding, Ears, filed_of
+from streams.rules.speaking import INTERNAL, Deciding, Ears, filed_of
 from streams.tables import CUSTOMERS, ORDERS, PARTNERS
 
 FLOW_ID = "feed.customer-cases"
@@ -98,6 +98,9 @@ class Assigning:
 
     def assign(self, case: CustomerCase, ears: Ears | None, customer: Customer) -> Effects:
         """Who cannot be reached is told nothing, so nothing is remembered of it either."""
+        if case.thread.status in INTERNAL:
+            yield msgspec.structs.replace(case, event_id="")
+            return
         ears = ears or Ears()
         decided, heard = self.deciding.decided(case, ears)
         yield msgspec.structs.replace(decided, event_id="")

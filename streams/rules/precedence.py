@@ -42,6 +42,8 @@ DISTURBING = frozenset(
         ReasonCode.MISSING_DOCUMENT,
     }
 )
+# The matter is settled; a thread may be closed so soon that nobody hears that it was resolved.
+SETTLED = frozenset({ThreadStatus.RESOLVED, ThreadStatus.CLOSED})
 # Kinds of threads that begin with the customer: they know of the incident.
 RAISED_BY_CUSTOMERS = frozenset({ThreadKind.RETURN, ThreadKind.CLAIM, ThreadKind.WARRANTY})
 # Orders that an exception does not touch any more: delivered, called off, or never placed.
@@ -68,18 +70,24 @@ def reasons_of(case: CustomerCase) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reason.strip() for reason in found if reason.strip()))
 
 
+def is_settled(case: CustomerCase) -> bool:
+    """Resolved, or closed with a resolution."""
+    resolved = case.thread.status == ThreadStatus.RESOLVED
+    closed = case.thread.status == ThreadStatus.CLOSED
+    return resolved or (closed and case.thread.resolution is not None)
+
+
 def answers_feedback(case: CustomerCase) -> bool:
     """The thread that took up the customer's feedback is resolved, and they have not heard so."""
-    resolved = case.thread.status == ThreadStatus.RESOLVED
-    return resolved and case.feedback_id is not None and FEEDBACK not in case.spoken
+    return is_settled(case) and case.feedback_id is not None and FEEDBACK not in case.spoken
 
 
 def recovers(case: CustomerCase) -> bool:
     """An incident that a partner caused and the customer knows of is resolved, and was not not long ago."""
     knows = case.seen or case.thread.kind in RAISED_BY_CUSTOMERS or case.feedback_id is not None
     caused = case.thread.partner_id is not None and not PARTNER_CAUSED.isdisjoint(reasons_of(case))
-    resolved = case.thread.status == ThreadStatus.RESOLVED
-    return resolved and caused and knows and RECOVERY not in case.spoken
+    news = is_settled(case) and case.before not in SETTLED
+    return news and caused and knows and RECOVERY not in case.spoken
 
 
 def disturbs(case: CustomerCase) -> bool:

@@ -39,8 +39,9 @@ QUIET_EVENTS = frozenset(
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """One thread as it came by for one customer.
 
-    told_at: when its status will have been told, 0: it was, or never will be. quiet: nobody tells its status, for the
-    thread seemed to have been in it before we listened. spoken: flow → when it last spoke of the thread.
+    before: the status that was told last. told_at: when its status will have been told, 0: it was, or never will be.
+    quiet: nobody tells its status, for the thread seemed to have been in it before we listened. spoken: flow → when it
+    last spoke of the thread.
     """
 
     version: int = 0
@@ -92,14 +93,11 @@ class Deciding:
         if case.thread.version < held.version:
             return self._older(case, held, now_ms)
         held = msgspec.structs.replace(held, version=case.thread.version, changed_at=now_ms)
-        if case.thread.status in INTERNAL:
-            return case, held
         if case.thread.status == held.status:
             return self._same(case, held, now_ms)
         after = msgspec.structs.replace(
             held,
             status=case.thread.status,
-            before=held.status,
             told_at=held.told_at or now_ms + self.collapse_ms,
             quiet=False,
         )
@@ -107,15 +105,14 @@ class Deciding:
 
     def _first(self, case: CustomerCase, now_ms: int) -> tuple[CustomerCase, Heard]:
         quiet = is_quiet(case.thread)
-        internal = case.thread.status in INTERNAL
         first = Heard(
             version=case.thread.version,
-            status="" if internal else case.thread.status,
-            told_at=0 if quiet or internal else now_ms + self.collapse_ms,
+            status=case.thread.status,
+            told_at=0 if quiet else now_ms + self.collapse_ms,
             quiet=quiet,
             changed_at=now_ms,
         )
-        return (case, first) if internal else self._spoken_for(case, first)
+        return self._spoken_for(case, first)
 
     def _spoken_for(self, case: CustomerCase, after: Heard) -> tuple[CustomerCase, Heard]:
         case = _annotated(case, after)
@@ -131,13 +128,7 @@ class Deciding:
         return _annotated(case, held), held
 
     def _older(self, case: CustomerCase, held: Heard, now_ms: int) -> tuple[CustomerCase, Heard]:
-        """Webhooks overtake one another: an older one may belie that a status was there before we listened, or be
-        the first that is not internal.
-        """
-        if not held.status and case.thread.status not in INTERNAL and not is_quiet(case.thread):
-            told_at = now_ms + self.collapse_ms
-            held = msgspec.structs.replace(held, status=case.thread.status, told_at=told_at)
-            return self._spoken_for(case, held)
+        """Webhooks overtake one another: an older one may belie that a status was there before we listened."""
         if case.thread.status != held.status:
             return case, held
         if held.quiet and not is_quiet(case.thread):
@@ -153,6 +144,7 @@ class Deciding:
         told = held.status in SPOKEN or held.speaker != NOTIFICATION
         return msgspec.structs.replace(
             held,
+            before=held.status,
             seen=held.seen or told,
             spoken={**spoken, held.speaker: held.told_at},
             told_at=0,

@@ -48,8 +48,8 @@ def stale(case: CustomerCase, before: ToldThread | None) -> str:
     return "heard already" if repeated else ""
 
 
-def overheard(case: CustomerCase, before: ToldThread | None) -> ToldThread:
-    """The thread moved, but not for the customer's ears."""
+def _seen(case: CustomerCase, before: ToldThread | None) -> ToldThread:
+    """The thread as it now is; nothing is said of it yet."""
     held = before or ToldThread(thread_id=case.thread.thread_id)
     return msgspec.structs.replace(
         held, version=case.thread.version, status=case.thread.status, changed_at=changed_at(case)
@@ -60,7 +60,7 @@ def noted(case: CustomerCase, before: ToldThread | None) -> ToldThread:
     """The thread after this case: pending where the customer was not told this status last."""
     if before is not None and _belies(case, before):
         return _overtaken(case, before)
-    after = overheard(case, before)
+    after = _seen(case, before)
     orders = _with(after.orders, case.order_ref)
     if before is None and is_quiet(case.thread):
         status = case.thread.status
@@ -72,14 +72,10 @@ def noted(case: CustomerCase, before: ToldThread | None) -> ToldThread:
 
 
 def _belies(case: CustomerCase, before: ToldThread) -> bool:
-    """Whether an older version is news all the same, for webhooks overtake one another.
-
-    The status that the customer seemed to know came about just now; or only what is internal was heard so far.
-    """
-    overtaken = case.thread.version < before.version and not is_quiet(case.thread)
+    """Whether the status that the customer seemed to know came about just now: webhooks overtake one another."""
     as_assumed = before.assumed and before.told == before.status == case.thread.status
-    unspoken = not before.orders and not before.assumed
-    return overtaken and (as_assumed or unspoken)
+    overtaken = case.thread.version < before.version
+    return as_assumed and overtaken and not is_quiet(case.thread)
 
 
 def _overtaken(case: CustomerCase, before: ToldThread) -> ToldThread:

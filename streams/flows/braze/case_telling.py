@@ -20,9 +20,9 @@ NOTHING: Mapping[str, str] = {}
 class Telling:
     """The fold's functions: `hear` notes what changed, `speak` says the last of it when the time has come.
 
-    flow: whose fold it is; internal: statuses that tell the customer nothing; times in milliseconds. say: from a thread
-    with its news and the customer to the thread as it is remembered, and what the flow writes. asks: reads a profile
-    that nobody has read while the news wait.
+    flow: whose fold it is; internal: statuses that tell the customer nothing, and leave no trace; times in
+    milliseconds. say: from a thread with its news and the customer to the thread as it is remembered, and what the flow
+    writes. asks: reads a profile that nobody has read while the news wait.
     """
 
     flow: str
@@ -49,8 +49,7 @@ class Telling:
         if why_not:
             yield Filtered(why_not)
             return
-        internal = case.thread.status in self.internal
-        after = messages.overheard(case, before) if internal else messages.noted(case, before)
+        after = messages.noted(case, before)
         after = msgspec.structs.replace(after, memory={**after.memory, **memory})
         kept = messages.with_thread(told, after, self.threads_max)
         if kept is None:
@@ -59,10 +58,7 @@ class Telling:
         yield Keep(kept)
         forget_at = after.changed_at + self.keep_ms
         yield SetTimer(f"forget/{after.thread_id}", forget_at)
-        if internal:
-            yield Filtered("internal status")
-        else:
-            yield from self._wait(case, before, after, customer)
+        yield from self._wait(case, before, after, customer)
 
     def _wait(
         self, case: CustomerCase, before: ToldThread | None, after: ToldThread, customer: Customer
@@ -97,7 +93,9 @@ class Telling:
         yield from said
 
     def _unheard(self, case: CustomerCase) -> str:
-        return "" if case.thread.kind in self.kinds else "kind concerns no customer"
+        if case.thread.kind not in self.kinds:
+            return "kind concerns no customer"
+        return "internal status" if case.thread.status in self.internal else ""
 
 
 def refresh(flow: str, case: CustomerCase) -> BrazeCommand:

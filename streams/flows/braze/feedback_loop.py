@@ -7,7 +7,7 @@ import msgspec
 
 from gridwire import topics
 from gridwire.records import Customer, CustomerCase
-from gridwire.vocabulary import ThreadKind, ThreadStatus
+from gridwire.vocabulary import ThreadKind
 from streams.flow import (
     Drop,
     Effects,
@@ -28,6 +28,7 @@ from streams.rules import braze, consent
 from streams.rules.bounds import Minutes, NotNegative, Positive
 from streams.rules.dates import DAY_MS, SECOND_MS
 from streams.rules.precedence import FEEDBACK as FLOW_ID
+from streams.rules.precedence import is_settled
 from streams.rules.speaking import INTERNAL
 from streams.tables import CUSTOMERS, ORDERS
 
@@ -77,9 +78,8 @@ class Closing:
             return thread, (Filtered("no feedback behind it"),)
         version, who = case.thread.version, case.customer_ref
         told = braze.attributes(FLOW_ID, who, {ATTRIBUTE: case.thread.status}, version=version)
-        resolved = case.thread.status == ThreadStatus.RESOLVED
         closed = thread.memory.get(CLOSED) == case.feedback_id
-        if not resolved or case.speaker != FLOW_ID or closed:
+        if not is_settled(case) or case.speaker != FLOW_ID or closed:
             return thread, (told,)
         properties = {
             "case_id": case.thread.thread_id,

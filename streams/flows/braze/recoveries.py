@@ -7,13 +7,13 @@ from uuid import NAMESPACE_URL, uuid5
 import msgspec
 
 from gridwire.records import Approval, ApprovalDecision, BrazeCommand, Customer, CustomerCase
-from gridwire.vocabulary import ReasonCode, ThreadStatus
+from gridwire.vocabulary import ReasonCode
 from streams.flow import CancelTimer, Effects, Filtered, Fired, Keep, SetTimer
 from streams.flows.braze.case_messages import Told, ToldThread
 from streams.flows.braze.case_telling import Said
 from streams.rules import braze, consent
 from streams.rules.precedence import RECOVERY as FLOW_ID
-from streams.rules.precedence import reasons_of
+from streams.rules.precedence import SETTLED, is_settled, reasons_of
 
 SEGMENTS = ("high_value_at_risk", "high_value", "at_risk", "standard")
 INCIDENTS: Mapping[str, str] = {
@@ -59,7 +59,7 @@ class Recovering:
         case, now_ms = thread.pending, fired.due_ms
         if case is None:
             return thread, ()
-        if case.thread.status != ThreadStatus.RESOLVED or case.speaker != FLOW_ID:
+        if not is_settled(case) or case.speaker != FLOW_ID:
             return thread, (Filtered("not ours to tell"),)
         recovered_at = int(thread.memory.get(RECOVERED, -self.once_ms))
         if thread.held is not None or now_ms - recovered_at < self.once_ms:
@@ -133,7 +133,7 @@ class Recovering:
         case, amount = thread.held, thread.memory.get(WANTED, "0 ")
         released = msgspec.structs.replace(thread, held=None, memory=_without_approval(thread))
         why_not = "customer not known" if customer is None else consent.unreachable(customer)
-        if thread.status != ThreadStatus.RESOLVED:
+        if thread.status not in SETTLED:
             why_not = "incident is open again"
         if case is None or customer is None or why_not:
             yield Keep(Told({**told.threads, thread.thread_id: released}))

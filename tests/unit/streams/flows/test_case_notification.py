@@ -235,7 +235,7 @@ def test_a_new_thread_whose_comment_overtakes_it_is_told_once(then: str, campaig
 
 def test_an_internal_status_tells_nothing_and_does_not_stop_what_waits() -> None:
     driver = driven()
-    moved(driver, "open", "awaiting_internal")
+    moved(driver, "open", "awaiting_internal", first_version=2)
     driver.advance(minutes=2)
     assert told(driver) == [("trigger", "order-exception-open")]
     assert filtered(driver, "internal status") == 1

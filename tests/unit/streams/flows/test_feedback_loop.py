@@ -222,6 +222,17 @@ def test_when_the_partner_has_settled_it_the_customer_hears_of_it_once() -> None
     assert closed(driver) == []
 
 
+def test_a_thread_that_is_closed_as_soon_as_it_is_resolved_closes_the_loop_once() -> None:
+    driver = driven()
+    opened(driver, feedback())
+    lived(driver, own_thread())
+    calls(driver)
+    done = r.Resolution(code="reshipped", action="ship", summary="A new one is on its way.")
+    lived(driver, own_thread(status="resolved", version=2, resolution=done), minutes=0.2)
+    lived(driver, own_thread(status="closed", version=3, resolution=done))
+    assert closed(driver) == ANSWERED
+
+
 def test_a_thread_that_took_up_a_comment_closes_the_loop_as_well() -> None:
     driver = driven()
     lived(driver, thread("th_9"))

@@ -259,6 +259,7 @@ def test_more_than_the_cap_waits_for_people_and_nothing_goes_out_meanwhile() -> 
 def test_what_people_decide_is_offered(decision: r.Decision, offered: str) -> None:
     driver = driven(VIP)
     resolved(driver, resolution=worth(9_000))
+    lived(driver, about("damaged", status="closed", version=3))
     driver.restart()
     decided(driver, decision)
     assert recovery(driver).trigger_properties["compensation"] == f"{offered} USD"

@@ -81,6 +81,25 @@ def test_a_resolved_claim_is_the_recoverys_for_the_customer_raised_it() -> None:
     assert found == [RECOVERY]
 
 
+def test_an_incident_that_is_closed_as_soon_as_it_is_resolved_is_recovered_all_the_same() -> None:
+    done = r.Resolution(code="credited", action="credit", summary="Credited.")
+    driver = driven()
+    speakers(driver, *history("damaged", "open"))
+    for version, status in ((2, "resolved"), (3, "closed")):
+        driver.send(
+            topics.TRADING_GRID_THREADS,
+            about("damaged", status=status, version=version, resolution=done),
+        )
+    assert [case.speaker for case in driver.take(topics.CUSTOMER_CASES)] == [RECOVERY] * 2
+
+
+def test_an_incident_whose_end_was_told_is_not_recovered_when_it_is_closed() -> None:
+    done = r.Resolution(code="credited", action="credit", summary="Credited.")
+    threads = history("other", "open", "resolved")
+    last = about("damaged", status="closed", version=3, resolution=done)
+    assert speakers(driven(), *threads, last) == [NOTIFICATION] * 3
+
+
 def test_an_incident_that_is_reopened_and_resolved_again_is_recovered_once() -> None:
     found = speakers(driven(), *history("damaged", "open", "resolved", "reopened", "resolved"))
     assert found == [NOTIFICATION, RECOVERY, NOTIFICATION, NOTIFICATION]
