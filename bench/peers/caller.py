@@ -27,7 +27,7 @@ CONCURRENCY = 32
 CONSUME_MAX = 500
 CONSUME_S = 0.05
 FLUSH_S = 30.0
-TIMEOUT_S = 1.0
+TIMEOUT_S = 30.0
 HEADERS = {"authorization": "Bearer bench", "accept": "application/json"}
 Post = Callable[[str, Any], Awaitable[int]]
 

@@ -120,7 +120,7 @@ class Deliveries:
     ) -> Settled | Later | Join:
         """An operation whose commands are nearly all refused waits, but for a try now and then."""
         operation = self._outcomes.known(entry.record.operation)
-        held_s = self._limit.enter(operation)
+        held_s = self._limit.enter(operation, entry)
         if held_s > 0:
             return Later(held_s)
         outcome = None
@@ -129,7 +129,7 @@ class Deliveries:
             return outcome
         finally:
             if not isinstance(outcome, Join):  # then its result tells
-                self._limit.left(operation)
+                self._limit.left(operation, entry)
 
     # ---- one attempt ---------------------------------------------------------------------------------------------
     async def _attempt(
@@ -200,7 +200,7 @@ class Deliveries:
         try:
             return await self._conclude(entry, result, unsafe=False)
         finally:
-            self._limit.left(self._outcomes.known(entry.record.operation))
+            self._limit.left(self._outcomes.known(entry.record.operation), entry)
 
     async def _conclude(self, entry: Entry, verdict: Refusal, *, unsafe: bool) -> Settled | Later:
         match verdict:

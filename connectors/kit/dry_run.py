@@ -22,7 +22,6 @@ from gridwire.logs import scrubbed
 from gridwire.redaction import Redaction
 from gridwire.settings import KafkaSettings
 
-LIMIT_DEFAULT = 100
 ASK_S_MAX = 10.0
 READ_S_MAX = 300.0
 READ_MESSAGES = 500

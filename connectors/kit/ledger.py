@@ -176,7 +176,7 @@ class Reading:
 
 
 class Ledgers:
-    """Reads the ledgers of a feed's partitions in a thread of its own. All of it is called by the Kafka thread."""
+    """Reads ledgers of a feed's partitions in a thread of its own. The Kafka thread calls all but `problem`."""
 
     def __init__(self, reader: LedgerReader, group: str) -> None:
         self._reader = reader

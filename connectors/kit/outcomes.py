@@ -48,7 +48,7 @@ class Outcomes:
     async def delivered(self, entry: Entry, done: Done) -> Settled:
         """The platform has it: a receipt, and what was learnt."""
         command = entry.record
-        self._limit.delivered(self.known(command.operation))
+        self._limit.delivered(self.known(command.operation), entry)
         outputs = []
         for number, (topic, record) in enumerate(done.records):
             learnt = self._messages.stamped(
@@ -87,7 +87,7 @@ class Outcomes:
     async def finished(self, entry: Entry, outcome: Outcome, reason: str) -> Settled | Later:
         """Not delivered: a receipt says so, and the command becomes a dead letter. Later: too many do."""
         if outcome in REFUSED:
-            held_s = self._limit.refused(self.known(entry.record.operation))
+            held_s = self._limit.refused(self.known(entry.record.operation), entry)
             if held_s is not None:
                 metrics.RETRIES.labels(self._platform, "held").inc()
                 return Later(held_s)

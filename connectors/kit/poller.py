@@ -125,7 +125,7 @@ class Poller:
         return PollError("transient", verdict.reason, delay_s)
 
     async def _write(self, page: Page, cursor: str | None) -> None:
-        """The page and its checkpoint, all or nothing, in one go on the poll's own thread."""
+        """The page and its checkpoint, all or nothing, in one go on a thread of the polls' pool."""
         self._found(page)
         if not page.records and not page.broken and page.cursor == (cursor or ""):
             return  # it changes nothing

@@ -58,7 +58,7 @@ class Progress:
 
     def intend(self, offset: int) -> None:
         """The record's unsafe operation is about to be sent. Raises OverflowError above INTENTS_MAX."""
-        if len(self._intents) >= INTENTS_MAX:
+        if len(self._intents) >= INTENTS_MAX and offset not in self._intents:
             raise OverflowError(f"more than {INTENTS_MAX} unsafe operations at once")
         self._intents.add(offset)
 

@@ -4,6 +4,9 @@ Each operation is watched by itself, over its own commands: refused by the platf
 a limit the next refusal is no dead letter any more: the command stays where it is, and so do all others of that
 operation. Now and then one of them is tried; TRIES_MIN that are delivered one after another set the others free. What
 was refused before the limit stays a dead letter.
+
+Only the try tells how it went: attempts that began before the operation stopped, and end while one is tried, neither
+count for it nor end it. So every call names its attempt, by the object that is carried out (its entry).
 """
 
 import logging
@@ -28,12 +31,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Watched:
-    """One operation. `stopped`: why; `until`: when the next command is tried; `trying`: how long one is waited for."""
+    """One operation. `stopped`: why; `until`: when the next command is tried; `trying`: the try, and `trying_until`:
+    how long it is waited for.
+    """
 
     watch: Watch
     stopped: str | None = None
     until: float = 0.0
-    trying: float | None = None
+    trying: object | None = None
+    trying_until: float = 0.0
     pauses: int = 0
     delivered: int = 0  # tries, one after another
 
@@ -53,26 +59,29 @@ class RejectLimit:
         stopped = [one.stopped for one in self._operations.values() if one.stopped is not None]
         return "; ".join(stopped) or None
 
-    def enter(self, operation: str) -> float:
-        """0: carry it out. Else the seconds after which to ask again. `operation`: of a small fixed set."""
+    def enter(self, operation: str, attempt: object) -> float:
+        """0: carry it out. Else the seconds after which to ask again. `operation`: of a small fixed set.
+
+        The try itself may enter again: it was part of a batch that is sent in another way.
+        """
         one = self._operations.get(operation)
         if one is None or one.stopped is None:
             return 0.0
         now = self.clock.monotonic_s()
-        if one.trying is not None and now < one.trying:
+        if one.trying is not None and one.trying is not attempt and now < one.trying_until:
             return LOOK_AGAIN_S
         if now < one.until:
             return one.until - now
-        one.trying = now + TRY_S_MAX
+        one.trying, one.trying_until = attempt, now + TRY_S_MAX
         return 0.0
 
-    def delivered(self, operation: str) -> None:
+    def delivered(self, operation: str, attempt: object) -> None:
         """A command was carried out. What was in flight when the operation stopped tells nothing new."""
         one = self._watched(operation)
         if one.stopped is None:
             one.watch.add(1, 0, well=True)
             return
-        if one.trying is None:
+        if one.trying is not attempt:
             return
         one.trying = None
         one.delivered += 1
@@ -81,7 +90,7 @@ class RejectLimit:
             self._tell(operation, 0)
             log.warning("operation goes on", extra=self._named(operation))
 
-    def refused(self, operation: str) -> float | None:
+    def refused(self, operation: str, attempt: object) -> float | None:
         """A command was refused for good, or given up. None: it becomes a dead letter. Else it stays, for so long."""
         one, now = self._watched(operation), self.clock.monotonic_s()
         if one.stopped is None:
@@ -93,14 +102,14 @@ class RejectLimit:
             self._tell(operation, 1)
             log.error("operation stopped", extra={**self._named(operation), "why": one.stopped})
             self._pause(one, now)
-        elif one.trying is not None:
+        elif one.trying is attempt:
             self._pause(one, now)
         return max(0.0, one.until - now) + LOOK_AGAIN_S  # so that another one is tried next
 
-    def left(self, operation: str) -> None:
+    def left(self, operation: str, attempt: object) -> None:
         """An attempt is over. If it was the try and told nothing of the command, another one may be tried."""
         one = self._operations.get(operation)
-        if one is not None:
+        if one is not None and one.trying is attempt:
             one.trying = None
 
     def _watched(self, operation: str) -> Watched:

@@ -35,7 +35,7 @@ REACHED_S_MAX = 60.0  # a transaction that nobody ends is ended by its broker af
 OPEN_COMMIT = frozenset({KafkaError._TIMED_OUT, KafkaError.UNSTABLE_OFFSET_COMMIT})  # noqa: SLF001 - its own codes
 log = logging.getLogger(__name__)
 
-Waiting = list["asyncio.Future[None]"]
+Futures = list["asyncio.Future[None]"]
 
 
 class Settling:
@@ -68,7 +68,7 @@ class Settling:
         self._loop = loop
         self._confirmed_s = session_s / 2
         self._unsent: list[Settled] = []
-        self._waiting: Waiting = []
+        self._waiting: list[tuple[Entry, asyncio.Future[None]]] = []
         self._commit_at = 0.0
         self._confirmed_at = LONG_AGO_S
         self._reopened: deque[float] = deque(maxlen=REOPENS_MAX)
@@ -165,16 +165,38 @@ class Settling:
             self._take_intent(*self.intents.popleft())
 
     def _take_intent(self, entry: Entry, future: "asyncio.Future[None] | None") -> None:
+        """An intent that nobody waits for any more, or that has no room, is none: it must not be committed."""
         progress = entry.assigned.progress
         if future is None:
             progress.retract(entry.offset)
+        elif future.cancelled():
+            return
         else:
-            progress.intend(entry.offset)
-            self._waiting.append(future)
+            try:
+                progress.intend(entry.offset)
+            except OverflowError as error:
+                self._resolve([future], IntentError(str(error)))
+                return
+            self._waiting.append((entry, future))
         if not entry.assigned.lost:
             self.dirty.add(entry.assigned)
 
+    def _forget_cancelled(self) -> None:
+        """Whoever was cancelled while waiting sends nothing."""
+        cancelled = [one for one in self._waiting if one[1].cancelled()]
+        if cancelled:
+            self._waiting = [one for one in self._waiting if one not in cancelled]
+            self._retract(cancelled)
+
+    @staticmethod
+    def _retract(waiting: "list[tuple[Entry, asyncio.Future[None]]]") -> None:
+        """Nothing was sent. What an earlier owner was about to send stays in doubt."""
+        for entry, _ in waiting:
+            if not entry.intended:
+                entry.assigned.progress.retract(entry.offset)
+
     def _commit(self) -> bool:
+        self._forget_cancelled()
         outputs = [output for settled in self._unsent for output in settled.outputs]
         outputs += self._effects()
         offsets = [
@@ -217,7 +239,7 @@ class Settling:
             settled.committed()
         if self._waiting:
             waiting, self._waiting = self._waiting, []
-            self._loop.call_soon_threadsafe(_resolve, waiting, None)
+            self._resolve([future for _, future in waiting], None)
 
     def _uncommitted(self, error: CommitFailedError) -> bool:
         """Outcomes stay for the next try, or fall with their partition."""
@@ -230,9 +252,14 @@ class Settling:
         return False
 
     def _fail_waiting(self) -> None:
+        """Retracts before the futures fail: the next commit must not name what was never sent."""
         if self._waiting:
             waiting, self._waiting = self._waiting, []
-            self._loop.call_soon_threadsafe(_resolve, waiting, IntentError("intent not committed"))
+            self._retract(waiting)
+            self._resolve([future for _, future in waiting], IntentError("intent not committed"))
+
+    def _resolve(self, futures: Futures, error: IntentError | None) -> None:
+        self._loop.call_soon_threadsafe(_resolve, futures, error)
 
     def _reopen(self, error: ProducerBrokenError) -> None:
         """A new producer, which settles what the old one left open. Again and again is fatal."""
@@ -261,7 +288,7 @@ class Settling:
         return wanted == {(p.partition, p.offset, p.metadata or "") for p in found}
 
 
-def _resolve(futures: Waiting, error: Exception | None) -> None:
+def _resolve(futures: Futures, error: Exception | None) -> None:
     for future in futures:
         if future.done():
             continue

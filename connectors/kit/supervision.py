@@ -77,7 +77,9 @@ class Part:
 
 
 async def run_parts(parts: Sequence[Part], health: Health, stop: asyncio.Event) -> None:
-    """Runs all parts until `stop`, or until one raises what ends the process; then stops the others in order."""
+    """Runs all parts until `stop`, or until one raises what ends the process; then stops the others and waits
+    for all. Raises the first failure.
+    """
     for part in parts:
         health.ready(part.name, part.ready)
         health.live(part.name, part.live)

@@ -3,6 +3,7 @@ for more by default with SEEDS_MIN.
 """
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,13 @@ def _sizes_and_name(node: pytest.Item) -> tuple[str, Sizes]:
     return str(mark.args[0]), Sizes(**mark.kwargs)
 
 
+def _staged(
+    request: pytest.FixtureRequest, broker: RunningBroker, registry: str, folder: Path, seed: int
+) -> AbstractContextManager[Scene]:
+    name, sizes = _sizes_and_name(request.node)
+    return staged(broker.broker.bootstrap, registry, folder, name=name, seed=seed, sizes=sizes)
+
+
 @pytest.fixture
 def scene(
     request: pytest.FixtureRequest,
@@ -72,10 +80,7 @@ def scene(
     seed: int,
 ) -> Iterator[Scene]:
     """The stage of one proof on a broker that no proof may break."""
-    name, sizes = _sizes_and_name(request.node)
-    with staged(
-        proof_kafka.broker.bootstrap, registry, tmp_path, name=name, seed=seed, sizes=sizes
-    ) as one:
+    with _staged(request, proof_kafka, registry, tmp_path, seed) as one:
         yield one
 
 
@@ -88,8 +93,5 @@ def breakable(
     seed: int,
 ) -> Iterator[Scene]:
     """The same on a broker of its own, to break."""
-    name, sizes = _sizes_and_name(request.node)
-    with staged(
-        own_kafka.broker.bootstrap, registry, tmp_path, name=name, seed=seed, sizes=sizes
-    ) as one:
+    with _staged(request, own_kafka, registry, tmp_path, seed) as one:
         yield one

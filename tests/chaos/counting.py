@@ -16,7 +16,7 @@ from sandbox.demo.stage import Platforms
 from sandbox.demo.stories.braze_engagement import record_ids
 from sandbox.demo.world import World
 from tests.chaos.outside import STATUSES, Plan
-from tests.chaos.roles import Role, Topics, amiss, times
+from tests.roles import Role, Topics, amiss, times
 
 PLATFORMS = ("trading-grid", "braze", "bigcommerce")
 OURS = "bigcommerce.order-exception:"  # how the source references of our comments begin

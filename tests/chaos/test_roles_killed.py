@@ -21,7 +21,7 @@ from sandbox.demo.stories.braze_engagement import record_ids
 from sandbox.kafka import RunningBroker
 from tests.chaos.counting import Account, account, look, missing, under_way, unknown, wrong
 from tests.chaos.outside import Load, Plan, connect, plan, prepare, seed_platforms, troubles
-from tests.chaos.roles import READY_S, Role, Topics, running
+from tests.roles import READY_S, Role, Topics, running
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(480)]

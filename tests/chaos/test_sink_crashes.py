@@ -12,7 +12,7 @@ from tests.chaos.proof.sink import KINDS, Kind
 from tests.chaos.proof.sink_process import STEPS, Plan, Step
 from tests.chaos.proof.sink_scene import DEAD_S, Scene, staged
 from tests.chaos.proof.sink_verdict import wrong
-from tests.chaos.roles import Role
+from tests.roles import Role
 from tests.waiting import until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(240)]

@@ -15,7 +15,7 @@ from tests.chaos.proof.sink import Kind
 from tests.chaos.proof.sink_scene import SESSION_MS, SETTLED_S, Scene, staged
 from tests.chaos.proof.sink_verdict import wrong
 from tests.chaos.proof.target import TROUBLES
-from tests.chaos.roles import Role
+from tests.roles import Role
 from tests.waiting import until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(300)]

@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient
 from gridwire import kafka
 from tests.chaos.proof.faults import Chosen
 from tests.chaos.proof.scene import LOOK_S, SETTLE_S, Scene
-from tests.chaos.roles import Role
+from tests.roles import Role
 from tests.waiting import until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(400)]

@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.kafka import RunningBroker
 from tests.chaos.proof.scene import Scene, end
-from tests.chaos.roles import Role
+from tests.roles import Role
 
 pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(400)]
 

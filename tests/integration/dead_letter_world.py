@@ -16,7 +16,7 @@ from gridwire.dead_letters import Origin, Why
 from gridwire.replays import REPLAY_OF
 from gridwire.settings import KafkaSettings
 from gridwire.topics import DEAD_LETTER_STREAMS, DeadLetters
-from tests.chaos.roles import Topics
+from tests.roles import Topics
 
 ENGAGEMENT = topics.BRAZE_ENGAGEMENT.name
 

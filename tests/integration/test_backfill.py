@@ -28,7 +28,7 @@ from gridwire.settings import KafkaSettings
 from gridwire.topics import TRADING_GRID_PARTNERS
 from sandbox import kafka as local_kafka
 from sandbox import process
-from tests.chaos.roles import Topics
+from tests.roles import Topics
 
 pytestmark = pytest.mark.timeout(240)
 

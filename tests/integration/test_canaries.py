@@ -26,7 +26,6 @@ from gridwire.topics import DEAD_LETTERS, Topic
 from sandbox.core.webhooks import standard_webhook_headers
 from sandbox.kafka import RunningBroker
 from sandbox.process import start as start_sandbox
-from tests.chaos.roles import Role, Topics, free_port, running
 from tests.integration.canaries import (
     ACCESS_TOKEN,
     EMAIL,
@@ -38,6 +37,7 @@ from tests.integration.canaries import (
     commands,
 )
 from tests.integration.echoing import Echo, echoing
+from tests.roles import Role, Topics, free_port, running
 from tests.waiting import until
 
 COMMANDS: tuple[Topic[Any], ...] = (

@@ -19,8 +19,8 @@ from gridwire.settings import KafkaSettings
 from gridwire.topics import DEAD_LETTER_STREAMS, Topic
 from sandbox.kafka import RunningBroker
 from sandbox.registry import RunningRegistry
-from tests.chaos.roles import Role, running
 from tests.integration.dead_letter_world import ENGAGEMENT, World, world_on
+from tests.roles import Role, running
 from tests.unit.streams.engine.flows import event, partner, shop_order, thread
 from tests.waiting import until
 

@@ -20,8 +20,8 @@ from gridwire.settings import KafkaSettings
 from gridwire.topics import DEAD_LETTER_SINKS
 from sandbox import kafka as local_kafka
 from sandbox.child import spawn
-from tests.chaos.roles import Role, Topics, free_port
 from tests.integration.acme import CONCURRENCY, TOKEN, Acme, World, acme, environment
+from tests.roles import Role, Topics, free_port
 from tests.waiting import until
 
 PARTITIONS = 4

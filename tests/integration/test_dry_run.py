@@ -17,7 +17,7 @@ from gridwire.redaction import HIDDEN
 from gridwire.settings import KafkaSettings
 from gridwire.topics import Topic
 from sandbox.kafka import RunningBroker
-from tests.chaos.roles import Topics
+from tests.roles import Topics
 
 SECRETS = {
     "BRAZE_API_KEY": "canary-braze-key",

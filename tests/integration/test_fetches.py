@@ -31,7 +31,7 @@ from gridwire.records import Notice, Partner
 from gridwire.settings import KafkaSettings
 from gridwire.topics import DEAD_LETTER_SOURCES, Topic
 from sandbox import kafka as local_kafka
-from tests.chaos.roles import Topics
+from tests.roles import Topics
 from tests.waiting import until
 
 CONCURRENCY = 4

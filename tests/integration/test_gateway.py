@@ -25,7 +25,7 @@ from gridwire.settings import KafkaSettings, Secret
 from gridwire.topics import DEAD_LETTER_SOURCES, TRADING_GRID_NOTICES
 from sandbox import kafka as local_kafka
 from sandbox.core.webhooks import standard_webhook_headers
-from tests.chaos.roles import Topics
+from tests.roles import Topics
 from tests.waiting import until
 
 SECRET = "whsec_" + "QUJDRA" * 8

@@ -18,8 +18,8 @@ from gridwire import kafka as clients
 from gridwire.settings import KafkaSettings
 from gridwire.topics import CHECKPOINTS
 from sandbox import kafka as local_kafka
-from tests.chaos.roles import Topics, free_port
 from tests.integration.acme import Acme, World, acme
+from tests.roles import Topics, free_port
 from tests.waiting import until
 
 

@@ -11,7 +11,6 @@ from confluent_kafka import Message, TopicPartition
 from sandbox.kafka import RunningBroker
 from streams.runtime.broker import Broker
 from streams.runtime.observing import Ends
-from tests.chaos.roles import free_port
 from tests.integration.workers import (
     BLOCK,
     PARTITIONS,
@@ -26,6 +25,7 @@ from tests.integration.workers import (
     working,
     world_of,
 )
+from tests.roles import free_port
 from tests.waiting import until
 
 STUCK = 0  # the partition that is not read

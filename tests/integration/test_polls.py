@@ -20,7 +20,7 @@ from gridwire.records import Notice, Partner
 from gridwire.settings import KafkaSettings
 from gridwire.topics import CHECKPOINTS, TRADING_GRID_NOTICES, TRADING_GRID_PARTNERS
 from sandbox import kafka as local_kafka
-from tests.chaos.roles import Topics
+from tests.roles import Topics
 from tests.waiting import until
 
 

@@ -16,8 +16,8 @@ from gridwire import kafka as clients
 from gridwire.codec import Codec
 from gridwire.settings import KafkaSettings
 from sandbox import kafka as local_kafka
-from tests.chaos.roles import Role, Topics, free_port
 from tests.integration.polling import GO_ON, HELD, PAGE_RECORDS, Plan
+from tests.roles import Role, Topics, free_port
 from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(240)

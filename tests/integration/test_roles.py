@@ -37,8 +37,8 @@ from gridwire.settings import KafkaSettings, Secret, SettingsError
 from gridwire.topics import Topic
 from sandbox import kafka as local_kafka
 from sandbox.core.webhooks import standard_webhook_headers
-from tests.chaos.roles import Topics, free_port
 from tests.integration.acme import TOKEN, Acme, World, acme
+from tests.roles import Topics, free_port
 from tests.waiting import until
 
 SECRET = "whsec_" + "QUJDRA" * 8

@@ -26,7 +26,7 @@ from streams.feeds import orders
 from streams.runtime.clean_stop import MARKER
 from streams.runtime.settings import StreamsSettings
 from streams.tables import ORDERS
-from tests.chaos.roles import Role, Topics, running
+from tests.roles import Role, Topics, running
 from tests.unit.streams.making import order
 from tests.waiting import until
 

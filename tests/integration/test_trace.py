@@ -11,7 +11,7 @@ from gridwire.commands import trace as module
 from gridwire.commands.trace import NOT_FOUND, trace
 from gridwire.settings import KafkaSettings
 from sandbox.kafka import RunningBroker
-from tests.chaos.roles import Topics
+from tests.roles import Topics
 from tests.unit.streams.engine.flows import enriched, event
 
 TRACE = "ab" * 16

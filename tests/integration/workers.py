@@ -23,7 +23,7 @@ from streams.flow import Effects, Flow, NoSettings, map_leg
 from streams.runtime.fatal import FatalError
 from streams.runtime.settings import StreamsSettings
 from streams.runtime.worker import run_streams
-from tests.chaos.roles import Topics, free_port
+from tests.roles import Topics, free_port
 from tests.unit.streams.engine.flows import enriched, event, flow
 from tests.waiting import until
 

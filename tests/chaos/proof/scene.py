@@ -31,7 +31,7 @@ from tests.chaos.proof.observed import Observed, Tail, letters, observed
 from tests.chaos.proof.oracle import Expected, Read, expect
 from tests.chaos.proof.verdict import Fault, faults, told
 from tests.chaos.proof.workload import Feed, Sizes
-from tests.chaos.roles import Role, Topics
+from tests.roles import Role, Topics
 from tests.waiting import until
 
 PARTITIONS = 4

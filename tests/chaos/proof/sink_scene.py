@@ -22,7 +22,7 @@ from sandbox.child import spawn, wait_for_file
 from tests.chaos.proof.sink import Kind, World
 from tests.chaos.proof.sink_process import PLAN, Plan
 from tests.chaos.proof.sink_verdict import Account, Seen
-from tests.chaos.roles import Role, Topics
+from tests.roles import Role, Topics
 from tests.waiting import until
 
 PARTITIONS = 4

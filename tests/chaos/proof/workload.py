@@ -18,7 +18,7 @@ from gridwire import records as r
 from gridwire.codec import TopicCodec
 from gridwire.topics import Topic
 from tests.chaos.proof import topology
-from tests.chaos.roles import Topics
+from tests.roles import Topics
 
 FATE = "proof-fate"
 USERS, SKUS, PARTNERS, ORDERS, GONE, GHOSTS = 48, 30, 20, 60, 6, 5

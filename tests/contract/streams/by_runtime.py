@@ -26,9 +26,9 @@ from streams.flow import Flow, Table
 from streams.runtime.rounds import changelog
 from streams.runtime.settings import StreamsSettings
 from streams.runtime.worker import selected
-from tests.chaos.roles import free_port
 from tests.contract.streams.worker import Clock, Worker
 from tests.contract.streams.world import Damage, Letter, Raw
+from tests.roles import free_port
 from tests.waiting import until
 
 R = TypeVar("R", bound=Record)

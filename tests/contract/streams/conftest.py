@@ -8,13 +8,13 @@ import pytest
 from gridwire.settings import KafkaSettings
 from sandbox.kafka import RunningBroker
 from streams.runtime.settings import StreamsSettings
-from tests.chaos.roles import free_port
 from tests.contract.streams import flows as f
 from tests.contract.streams import wide as w
 from tests.contract.streams.by_driver import DriverWorld
 from tests.contract.streams.by_runtime import PARTITIONS, Runtime, RuntimeWorld
 from tests.contract.streams.worker import Clock
 from tests.contract.streams.world import World
+from tests.roles import free_port
 
 ALL = (
     f.FEED,

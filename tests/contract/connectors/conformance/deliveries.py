@@ -13,10 +13,10 @@ from connectors.kit.connector import Misconfigured, Request, Response
 from connectors.kit.http import HttpClient
 from gridwire.dead_letters import OUTCOME_UNKNOWN
 from gridwire.topics import DEAD_LETTER_SINKS
-from tests.chaos.roles import Topics
 from tests.contract.connectors.conformance.case import Case
 from tests.contract.connectors.conformance.certificate import nobodys_server
 from tests.contract.connectors.conformance.stage import Command, Stage
+from tests.roles import Topics
 from tests.waiting import until
 
 SLOW_S = 1.0

@@ -13,10 +13,10 @@ import httpx
 import msgspec
 
 from gridwire.topics import DEAD_LETTER_SOURCES
-from tests.chaos.roles import Topics
 from tests.contract.connectors.conformance.case import Case
 from tests.contract.connectors.conformance.stage import SETTLED_S, Stage
 from tests.contract.connectors.conformance.value import Hook, Signer, Signing
+from tests.roles import Topics
 from tests.waiting import until
 
 TOLERANCE_S = 300

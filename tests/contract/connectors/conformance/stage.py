@@ -28,11 +28,11 @@ from sandbox.kafka import RunningBroker
 from sandbox.ports import free_port
 from sandbox.process import SandboxProcess
 from sandbox.registry import RunningRegistry
-from tests.chaos.roles import Role
 from tests.contract.connectors.conformance.tail import Letter, Tail
 from tests.contract.connectors.conformance.value import Conformance, Place, Target, Write
 from tests.contract.connectors.world import World
 from tests.contract.sandbox.receiver import Receiver
+from tests.roles import Role
 from tests.waiting import until
 
 Side = Literal["sinks", "sources"]

@@ -11,8 +11,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from connectors.kit.commits import CommitFailedError, FatalKafkaError, ProducerBrokenError
 from connectors.kit.effects import packed
 from connectors.kit.settling import REOPENS_MAX, Settling
-from connectors.kit.work import Assigned, IntentError, Output, Settled
-from tests.unit.connectors.kit.records import assigned, entry, turns
+from connectors.kit.work import Assigned, Output, Settled
+from tests.unit.connectors.kit.records import assigned, entry
 
 Commit = tuple[list[str], list[tuple[int, int]]]
 
@@ -101,6 +101,15 @@ class World:
             one = entry(offset, of=of or self.home)
             note = lambda offset=offset: self.noted.append(offset)  # noqa: E731
             self.settling.outcomes.append(Settled((one,), outputs, note, effects))
+
+    def intend(self, offset: int, *, intended: bool = False) -> "asyncio.Future[None]":
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.settling.intents.append((entry(offset, of=self.home, intended=intended), future))
+        return future
+
+    def metadata(self) -> str | None:
+        """Of the last commit, as a successor reads it."""
+        return self.committer.offsets[0].metadata
 
     def commit(self) -> None:
         """As the Kafka thread does between polls, once it is time."""
@@ -253,34 +262,6 @@ async def test_after_a_failed_commit_the_ledger_is_written_once_with_the_next() 
     world.finish(1, effects=(b"b" * 16,))
     world.commit()
     assert world.committer.ledger == [(0, packed([b"a" * 16, b"b" * 16]))]
-
-
-# ---- intents -----------------------------------------------------------------------------------------------------
-async def test_an_intent_is_in_the_metadata_before_it_is_granted() -> None:
-    world = World()
-    granted = asyncio.get_running_loop().create_future()
-    world.settling.intents.append((entry(3, of=world.home), granted))
-    await turns()
-    assert not granted.done()
-    world.settling.commit_due([world.home])
-    await granted
-    metadata = world.committer.offsets[0].metadata
-    assert metadata is not None
-    assert metadata.startswith("gw1.")
-    world.finish(3)
-    world.commit()
-    successor = world.committer.offsets[0]
-    assert successor.metadata != metadata
-
-
-async def test_an_intent_that_could_not_be_committed_is_not_granted() -> None:
-    world = World()
-    world.committer.failures = [CommitFailedError("timed out")]
-    granted = asyncio.get_running_loop().create_future()
-    world.settling.intents.append((entry(3, of=world.home), granted))
-    world.commit()
-    with pytest.raises(IntentError):
-        await granted
 
 
 # ---- producers that break ----------------------------------------------------------------------------------------
