@@ -47,10 +47,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     order_wait_minutes, profile_wait_minutes: how long a thread change waits for its order, and a case for the
     customer's profile, before it is a dead letter. speakers: flows that may speak; take out those that run nowhere, or
-    nobody tells what they would have told. collapse_s: as in the flows that speak: statuses within it become
-    one message. again_days: how long a flow that spoke of a thread counts as having done so: a customer who was won
-    back is not won back again when the thread is reopened. threads_max: remembered per customer. keep_days: how long a
-    quiet thread is remembered.
+    nobody tells what they would have told. collapse_s: statuses of a thread within it become one message. again_days:
+    how long a flow that spoke of a thread counts as having done so: a customer who was won back is not won back again
+    when the thread is reopened. threads_max: remembered per customer. keep_days: how long a quiet thread is remembered.
     """
 
     order_wait_minutes: Minutes = 30

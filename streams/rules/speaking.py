@@ -36,6 +36,9 @@ QUIET_EVENTS = frozenset(
 )
 
 
+LATE_MS = 1_000
+
+
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """One thread as it came by for one customer.
 
@@ -74,7 +77,12 @@ class Ears(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Deciding:
-    """collapse_ms: as the flows have it. again_ms: how long a flow that spoke of a thread counts as having done so."""
+    """Who speaks, and when.
+
+    collapse_ms: news that follow within it join the first. again_ms: how long a flow that spoke of a thread counts as
+    having done so. A case that comes in the last moment (LATE_MS) of the collapse time begins the next: flows have it
+    a round later, and must have it in time.
+    """
 
     collapse_ms: int
     again_ms: int
@@ -139,7 +147,7 @@ class Deciding:
     def _settled(self, held: Heard, now_ms: int) -> Heard:
         """With what has been told by now, and without what is long past."""
         spoken = {flow: at for flow, at in held.spoken.items() if now_ms - at < self.again_ms}
-        if not held.told_at or now_ms < held.told_at:
+        if not held.told_at or now_ms < held.told_at - min(LATE_MS, self.collapse_ms // 2):
             return msgspec.structs.replace(held, spoken=spoken)
         told = held.status in SPOKEN or held.speaker != NOTIFICATION
         return msgspec.structs.replace(
@@ -155,6 +163,7 @@ def _annotated(case: CustomerCase, held: Heard) -> CustomerCase:
     return msgspec.structs.replace(
         case,
         speaker=held.speaker,
+        tell_at=held.told_at,
         before=held.before,
         seen=held.seen,
         spoken=tuple(sorted(held.spoken)),

@@ -222,6 +222,5 @@ STORY = Story(
     seed,
     play,
     expect,
-    settings={"collapse_s": 3},
     feeds={"feed.customer-cases": {"collapse_s": 3}},  # for all stories of cases
 )

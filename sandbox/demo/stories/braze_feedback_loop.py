@@ -200,4 +200,4 @@ def expect(world: World) -> list[str]:
     return unmet
 
 
-STORY = Story(FLOW, seed, play, expect, settings={"collapse_s": 3})
+STORY = Story(FLOW, seed, play, expect)

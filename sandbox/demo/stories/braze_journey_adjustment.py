@@ -207,4 +207,4 @@ def _exits(world: World, n: int, canvas: str) -> list[str | None]:
     ]
 
 
-STORY = Story(FLOW, seed, play, expect, settings={"collapse_s": 3})
+STORY = Story(FLOW, seed, play, expect)

@@ -15,9 +15,9 @@ ATTRIBUTE = "partner_case_status"
 class ToldThread(msgspec.Struct, frozen=True, kw_only=True):
     """One thread as this customer knows it. `told`: the status last told; `pending`: what waits to be told.
 
-    `assumed`: nobody told it, but the thread seemed to have been in this status before we listened.
-    `memory`: what the flow that listens remembers of the thread besides, in its own terms. `held`: a case that waits
-    for a decision of people.
+    `queued`: what comes after that, for it was decided when that counted as told. `assumed`: nobody told it, but the
+    thread seemed to have been in this status before we listened. `memory`: what the flow that listens remembers of the
+    thread besides, in its own terms. `held`: a case that waits for a decision of people.
     """
 
     thread_id: str
@@ -26,6 +26,7 @@ class ToldThread(msgspec.Struct, frozen=True, kw_only=True):
     told: str = ""
     orders: tuple[str, ...] = ()
     pending: CustomerCase | None = None
+    queued: CustomerCase | None = None
     changed_at: int = 0
     assumed: bool = False
     memory: Mapping[str, str] = msgspec.field(default_factory=dict)
@@ -46,6 +47,19 @@ def stale(case: CustomerCase, before: ToldThread | None) -> str:
         return "older version"
     repeated = case.thread.status == before.status and case.order_ref in before.orders
     return "heard already" if repeated else ""
+
+
+def is_next(case: CustomerCase, before: ToldThread | None) -> bool:
+    """Whether the case comes after what is pending, rather than in its place."""
+    pending = before.pending if before else None
+    return pending is not None and case.tell_at > pending.tell_at > 0
+
+
+def queued(case: CustomerCase, before: ToldThread) -> ToldThread:
+    """The thread with a case that is told after what is pending."""
+    after = _seen(case, before)
+    orders = _with(after.orders, case.order_ref)
+    return msgspec.structs.replace(after, orders=orders, queued=case)
 
 
 def _seen(case: CustomerCase, before: ToldThread | None) -> ToldThread:
@@ -96,9 +110,11 @@ def _with(orders: tuple[str, ...], order_ref: str) -> tuple[str, ...]:
 
 
 def settled(thread: ToldThread) -> ToldThread:
-    """What was pending counts as told."""
+    """What was pending counts as told; what comes after it is pending, if it is news."""
     told = thread.pending.thread.status if thread.pending else thread.told
-    return msgspec.structs.replace(thread, pending=None, told=told)
+    follows = thread.queued
+    news = follows if follows is not None and follows.thread.status != told else None
+    return msgspec.structs.replace(thread, pending=news, queued=None, told=told)
 
 
 def with_thread(told: Told, thread: ToldThread, threads_max: int) -> Told | None:

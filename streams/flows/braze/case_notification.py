@@ -13,8 +13,8 @@ from streams.flows.braze import case_messages as messages
 from streams.flows.braze.case_messages import Told, ToldThread
 from streams.flows.braze.case_telling import Said, Telling, refresh
 from streams.rules import consent
-from streams.rules.bounds import Minutes, NotNegative, Positive
-from streams.rules.dates import DAY_MS, SECOND_MS
+from streams.rules.bounds import Minutes, Positive
+from streams.rules.dates import DAY_MS
 from streams.rules.precedence import NOTIFICATION as FLOW_ID
 from streams.rules.speaking import SPOKEN
 from streams.tables import CUSTOMERS
@@ -41,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Routing of case notifications.
 
     campaigns: `<kind>/<status>` → Braze campaign id; a status without one only sets the attribute.
-    internal_statuses: tell the customer nothing at all. collapse_s: statuses within it become one message.
+    internal_statuses: tell the customer nothing at all.
     profile_wait_minutes: how long a case waits for the customer's profile before it is a dead letter.
     transactional: use Braze's transactional endpoint (a paid feature), which removes duplicates by itself.
     threads_max: threads remembered per customer. keep_days: how long a quiet thread is remembered.
@@ -49,7 +49,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     campaigns: Mapping[str, str] = msgspec.field(default_factory=_default_campaigns)
     internal_statuses: tuple[ThreadStatus, ...] = (ThreadStatus.AWAITING_INTERNAL,)
-    collapse_s: NotNegative = 60
     profile_wait_minutes: Minutes = 30
     transactional: bool = False
     threads_max: Positive = 200
@@ -96,7 +95,6 @@ def _telling(settings: Settings) -> Telling:
         flow=FLOW_ID,
         kinds=KINDS,
         internal=settings.internal_statuses,
-        collapse_ms=settings.collapse_s * SECOND_MS,
         keep_ms=settings.keep_days * DAY_MS,
         threads_max=settings.threads_max,
         say=notifying.say,

@@ -20,15 +20,14 @@ NOTHING: Mapping[str, str] = {}
 class Telling:
     """The fold's functions: `hear` notes what changed, `speak` says the last of it when the time has come.
 
-    flow: whose fold it is; internal: statuses that tell the customer nothing, and leave no trace; times in
-    milliseconds. say: from a thread with its news and the customer to the thread as it is remembered, and what the flow
-    writes. asks: reads a profile that nobody has read while the news wait.
+    flow: whose fold it is; internal: statuses that tell the customer nothing, and leave no trace. say: from a thread
+    with its news and the customer to the thread as it is remembered, and what the flow writes. asks: reads a profile
+    that nobody has read while the news wait.
     """
 
     flow: str
     kinds: Collection[str]
     internal: Collection[str]
-    collapse_ms: int
     keep_ms: int
     threads_max: int
     say: Callable[..., Said]
@@ -41,7 +40,7 @@ class Telling:
         customer: Customer,
         memory: Mapping[str, str] = NOTHING,
     ) -> Effects:
-        """A status that is news waits for what follows within the collapse time. memory: added to the thread's."""
+        """A status that is news waits for what follows until it is to be told. memory: added to the thread's."""
         told = told or Told()
         before = told.threads.get(case.thread.thread_id)
         why_not = self._unheard(case) or messages.stale(case, before)
@@ -49,7 +48,8 @@ class Telling:
         if why_not:
             yield Filtered(why_not)
             return
-        after = messages.noted(case, before)
+        told_first = before if messages.is_next(case, before) else None
+        after = messages.queued(case, told_first) if told_first else messages.noted(case, before)
         after = msgspec.structs.replace(after, memory={**after.memory, **memory})
         kept = messages.with_thread(told, after, self.threads_max)
         if kept is None:
@@ -58,7 +58,8 @@ class Telling:
         yield Keep(kept)
         forget_at = after.changed_at + self.keep_ms
         yield SetTimer(f"forget/{after.thread_id}", forget_at)
-        yield from self._wait(case, before, after, customer)
+        if told_first is None:
+            yield from self._wait(case, before, after, customer)
 
     def _wait(
         self, case: CustomerCase, before: ToldThread | None, after: ToldThread, customer: Customer
@@ -71,12 +72,12 @@ class Telling:
             if was_pending:
                 yield CancelTimer(timer)
         elif not was_pending:
-            yield SetTimer(timer, after.changed_at + self.collapse_ms)
+            yield SetTimer(timer, max(case.tell_at, after.changed_at))
             if self.asks and consent.is_unread(customer):
                 yield refresh(self.flow, case)
 
     def speak(self, fired: Fired[Told], customer: Customer | None, *rows: Any) -> Effects:
-        """The collapse time is over: the last status is news to the flow. Or a thread has long been quiet."""
+        """The time has come: the last status is news to the flow. Or a thread has long been quiet."""
         action, _, thread_id = fired.name.partition("/")
         thread = fired.state.threads.get(thread_id)
         if thread is None or action == "forget":
@@ -89,7 +90,10 @@ class Telling:
             said = (Filtered(why_not),)
         else:
             thread, said = self.say(fired, thread, customer, *rows)
-        yield Keep(Told({**fired.state.threads, thread_id: messages.settled(thread)}))
+        after = messages.settled(thread)
+        yield Keep(Told({**fired.state.threads, thread_id: after}))
+        if after.pending is not None:
+            yield SetTimer(fired.name, max(after.pending.tell_at, fired.due_ms))
         yield from said
 
     def _unheard(self, case: CustomerCase) -> str:

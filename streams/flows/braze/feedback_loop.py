@@ -25,8 +25,8 @@ from streams.flows.braze.case_messages import Told, ToldThread
 from streams.flows.braze.case_telling import Said, Telling
 from streams.flows.braze.feedback_filing import Files, Filing
 from streams.rules import braze, consent
-from streams.rules.bounds import Minutes, NotNegative, Positive
-from streams.rules.dates import DAY_MS, SECOND_MS
+from streams.rules.bounds import Minutes, Positive
+from streams.rules.dates import DAY_MS
 from streams.rules.precedence import FEEDBACK as FLOW_ID
 from streams.rules.precedence import is_settled
 from streams.rules.speaking import INTERNAL
@@ -50,15 +50,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     satisfied_share: of the best score, from which on a survey opens no thread. follow_up_campaign and answered_event:
     what the customer gets once the partner has settled it. order_wait_minutes: how long feedback waits for its order
-    before it is a dead letter. collapse_s: statuses within it count as the last. threads_max: remembered per order and
-    per customer; feedback_max: per order; keep_days: how long a quiet order or thread is remembered.
+    before it is a dead letter. threads_max: remembered per order and per customer; feedback_max: per order. keep_days:
+    how long a quiet order or thread is remembered.
     """
 
     satisfied_share: Share = 0.6
     follow_up_campaign: str = "feedback-follow-up"
     answered_event: str = "partner_feedback_answered"
     order_wait_minutes: Minutes = 30
-    collapse_s: NotNegative = 60
     threads_max: Positive = 100
     feedback_max: Positive = 100
     keep_days: Positive = 180
@@ -141,7 +140,6 @@ def _close(settings: Settings) -> Fold:
         flow=FLOW_ID,
         kinds=KINDS,
         internal=INTERNAL,
-        collapse_ms=settings.collapse_s * SECOND_MS,
         keep_ms=settings.keep_days * DAY_MS,
         threads_max=settings.threads_max,
         say=closing.say,

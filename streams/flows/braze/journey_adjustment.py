@@ -11,8 +11,8 @@ from streams.flow import Drop, Effects, Flow, Fold, GoOn, Leg, on, on_timer
 from streams.flows.braze.case_messages import Told
 from streams.flows.braze.case_telling import Telling
 from streams.flows.braze.journeys import Journeys, remembered, substitutes_of
-from streams.rules.bounds import NotNegative, Positive
-from streams.rules.dates import DAY_MS, SECOND_MS
+from streams.rules.bounds import Positive
+from streams.rules.dates import DAY_MS
 from streams.rules.precedence import DISTURBING
 from streams.rules.precedence import JOURNEY as FLOW_ID
 from streams.rules.speaking import INTERNAL
@@ -35,8 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     known; alternative_canvas: where not, the reason is among alternative_reasons, and a substitute is in stock.
     original_canvas: entered again when the exception has ended and nothing was shipped. exit_event: exit criterion of
     the original Canvas, matched by its context's order_ref; end_event: that of the replacements, matched by case_id.
-    collapse_s: statuses within it count as the last. threads_max: threads remembered per customer. keep_days: how long
-    a quiet thread is remembered.
+    threads_max: threads remembered per customer. keep_days: how long a quiet thread is remembered.
     """
 
     apologies: Mapping[ReasonCode, str] = msgspec.field(default_factory=_apologies)
@@ -49,7 +48,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     original_canvas: str = "shipment-confirmation"
     exit_event: str = "order_exception_opened"
     end_event: str = "order_exception_ended"
-    collapse_s: NotNegative = 60
     threads_max: Positive = 200
     keep_days: Positive = 180
 
@@ -78,7 +76,6 @@ def legs(settings: Settings) -> tuple[Leg, ...]:
         flow=FLOW_ID,
         kinds=(ThreadKind.ORDER_EXCEPTION,),
         internal=INTERNAL,
-        collapse_ms=settings.collapse_s * SECOND_MS,
         keep_ms=settings.keep_days * DAY_MS,
         threads_max=settings.threads_max,
         say=_journeys(settings).say,

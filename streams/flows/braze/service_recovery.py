@@ -13,7 +13,7 @@ from streams.flows.braze.case_messages import Told
 from streams.flows.braze.case_telling import Telling
 from streams.flows.braze.recoveries import INCIDENTS, SEGMENTS, Recovering
 from streams.rules.bounds import NotNegative, Positive
-from streams.rules.dates import DAY_MS, HOUR_MS, SECOND_MS
+from streams.rules.dates import DAY_MS, HOUR_MS
 from streams.rules.precedence import RECOVERY as FLOW_ID
 from streams.rules.speaking import INTERNAL
 from streams.tables import CUSTOMERS
@@ -63,7 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     resolution's amount that is offered. caps_minor: currency → most that is offered without asking, in hundredths; more
     waits as an approval for approval_hours, then no more than the cap is offered. survey_campaign goes out survey_days
     later (0: none). once_days: an incident is recovered once within them, as feed.customer-cases has it in again_days.
-    collapse_s: statuses within it count as the last. threads_max: remembered per customer; keep_days: for how long.
+    threads_max: remembered per customer; keep_days: for how long.
     """
 
     campaigns: Mapping[str, str] = msgspec.field(default_factory=_default_campaigns)
@@ -75,7 +75,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     survey_campaign: str = "recovery-survey"
     survey_days: SurveyDays = 7
     once_days: Positive = 30
-    collapse_s: NotNegative = 60
     threads_max: Positive = 200
     keep_days: Positive = 180
 
@@ -111,7 +110,6 @@ def legs(settings: Settings) -> tuple[Leg, ...]:
         flow=FLOW_ID,
         kinds=KINDS,
         internal=INTERNAL,
-        collapse_ms=settings.collapse_s * SECOND_MS,
         keep_ms=settings.keep_days * DAY_MS,
         threads_max=settings.threads_max,
         say=recovering.say,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -201,6 +202,26 @@ def test_no_partner_sees_who_the_customer_is(happenings: list[Happening]) -> Non
     driver.advance(hours=5)
     seen = b"".join(msgspec.json.encode(one) for one in driver.out(topics.TRADING_GRID_COMMANDS))
     assert not [who for who in (b"customer-7", b"jane", b"0199") if who in seen]
+
+
+@pytest.mark.parametrize("gap_s", [10.0, 58.0, 59.0, 59.5, 59.99, 60.0, 61.0])
+def test_a_status_that_comes_as_the_time_of_the_first_runs_out_is_told_or_joins_it(
+    gap_s: float,
+) -> None:
+    driver = driven()
+    lost = (r.ThreadLine(line_ref="1", sku=SKU, quantity=1, reason_code="lost_parcel"),)
+    for version, status in enumerate(["open", "in_progress", "resolved"], start=1):
+        one = thread("th_1", status=status, version=version, lines=lost)
+        driver.send(topics.TRADING_GRID_THREADS, one)
+        driver.advance(seconds=gap_s)
+    driver.advance(hours=1)
+    entered = [one for one in driver.out(topics.BRAZE_COMMANDS) if one.trigger_canvas]
+    heard = [status for _, _, status in told(driver.out(topics.BRAZE_COMMANDS))]
+    assert heard[-1:] == ["resolved"]
+    assert heard in (["open", "in_progress", "resolved"], ["in_progress", "resolved"], ["resolved"])
+    if gap_s >= 59:
+        assert len(heard) == 3
+        assert entered, "the journey is adjusted whatever comes next"
 
 
 def test_an_internal_status_that_overtakes_a_new_case_does_not_silence_it() -> None:
