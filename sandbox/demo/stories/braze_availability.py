@@ -47,12 +47,13 @@ def seed(cast: Cast) -> Seeds:
             "users": [_user(cast, n) for n in range(len(NAMES))],
             "campaigns": [{"id": LATE, "name": "It is late"}, {"id": OFFER, "name": "Instead"}],
             "canvases": [{"id": BACK, "name": "It is back"}],
-            "catalogs": [_catalog()],
+            "catalogs": [catalog()],
         },
     }
 
 
-def _catalog() -> dict[str, Any]:
+def catalog() -> dict[str, Any]:
+    """The catalogue that gridwire writes to, as docs/braze-templates.md has it set up."""
     texts = ("name", "status", "available_from", "lead_time_days", "substitute_sku")
     return {
         "name": CATALOG,
