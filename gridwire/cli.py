@@ -71,7 +71,8 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--live",
         action="store_true",
-        help="ask each platform, too, whether credentials and permissions hold; changes nothing",
+        help="look at Kafka, registry and topics, too, and ask each platform whether credentials and permissions "
+        "hold; changes nothing",
     )
     kafka = commands.add_parser("kafka", help="a local Kafka and schema registry for development")
     kafka.add_argument("action", choices=("up", "down", "status"))

@@ -38,7 +38,9 @@ OURS = ("__connect.errors.", "gridwire.")
 # Reasons of commands that the platform has, or may have, carried out nevertheless.
 OUTCOME_UNKNOWN = "outcome unknown"
 LEARNT_UNFIT = "learnt record does not fit its topic"
-PERHAPS_DONE = frozenset({OUTCOME_UNKNOWN, LEARNT_UNFIT})
+RECEIPT_UNFIT = "receipt does not fit its topic"
+PERHAPS_DONE = frozenset({OUTCOME_UNKNOWN, LEARNT_UNFIT, RECEIPT_UNFIT})
+OUR_FAULT = "fault of our own"  # again and again, while the record was handled
 
 HEADER_CHARS_MAX = 500
 HEADERS_KEPT_MAX = 50

@@ -9,6 +9,8 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from gridwire.bounded_http import BoundedHttp
+
 BACKLOG = 2_048
 KEEP_ALIVE_S = 75  # above the usual 60 s of load balancers, so that they close first
 
@@ -55,7 +57,7 @@ class AsgiServer:
         self._address = (host, port, setting)
         self._config = uvicorn.Config(
             app,
-            http="httptools",
+            http=BoundedHttp,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -24,7 +24,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 M = TypeVar("M")
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 # A variable with one of these beginnings that no settings class knows is a mistake.
-PREFIXES = ("GRIDWIRE_", "BRAZE_", "BIGCOMMERCE_", "TG_", "SFCC_", "MAILCHIMP_", "STORYTEQ_")
+PREFIXES = ("GRIDWIRE_", "BRAZE_", "BIGCOMMERCE_", "TG_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,9 @@ def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
             elif raw is not None:
                 values[setting.field] = _checked(raw, setting)
         except (ValueError, OSError) as error:
-            problems.append(f"{_given(setting, environ)} is not valid ({error}): {_fix(setting)}")
+            problems.append(
+                f"{_given(setting, environ)} is not valid ({error}): {_fix(setting, environ)}"
+            )
     if problems:
         raise SettingsError(problems)
     return cls(**values)
@@ -139,13 +141,15 @@ def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
 
 def _raw(setting: Setting, environ: Mapping[str, str]) -> str | None:
     """None where it is not set. Raises ValueError, OSError where its file has nothing."""
+    raw = environ.get(setting.env.name)
     path = environ.get(f"{setting.env.name}_FILE") if setting.secret else None
     if path:
+        if raw:
+            raise ValueError(f"{setting.env.name} is set, too: remove one of them")
         held = _held(Path(path))
         if not held:
             raise ValueError("the file is empty")
         return held
-    raw = environ.get(setting.env.name)
     if raw is not None and not raw.strip() and setting.shape and not setting.shape.empty:
         raise ValueError("it is set, and empty")
     return raw or None
@@ -162,17 +166,21 @@ def _held(path: Path) -> str:
 
 def _given(setting: Setting, environ: Mapping[str, str]) -> str:
     """The variable that a value came from, with the value where that may be shown."""
-    path = environ.get(f"{setting.env.name}_FILE") if setting.secret else None
-    if path:
-        return f"{setting.env.name}_FILE={path!r}"
+    if _from_file(setting, environ):
+        return f"{setting.env.name}_FILE"  # the secret itself may have been put there
     if setting.private:
         return setting.env.name
     return f"{setting.env.name}={shown(environ.get(setting.env.name, ''))}"
 
 
-def _fix(setting: Setting) -> str:
+def _from_file(setting: Setting, environ: Mapping[str, str]) -> bool:
+    return setting.secret and bool(environ.get(f"{setting.env.name}_FILE"))
+
+
+def _fix(setting: Setting, environ: Mapping[str, str]) -> str:
     remove = "" if setting.required else ", or remove it"
-    return f"set it to {setting.env.doc}{remove}"
+    what = "the path of a file that holds " if _from_file(setting, environ) else ""
+    return f"set it to {what}{setting.env.doc}{remove}"
 
 
 def _checked(raw: str, setting: Setting) -> Any:
@@ -240,7 +248,9 @@ def unknown_variables(known: set[str], environ: Mapping[str, str] | None = None)
         base = name.removesuffix("_FILE")
         if not name.startswith(PREFIXES) or name in known or base in known:
             continue
-        close = difflib.get_close_matches(name, known, n=1)
+        prefix = next(one for one in PREFIXES if name.startswith(one))
+        alike = [one for one in known if one.startswith(prefix)]
+        close = difflib.get_close_matches(name, alike, n=1)
         hint = f"did you mean {close[0]}?" if close else "remove it"
         problems.append(f"{name} is not a known setting: {hint}")
     return problems

@@ -19,6 +19,7 @@ from connectors.kit.connector import (
     Response,
     Sink,
     Steps,
+    Written,
 )
 from gridwire.records import BigCommerceCommand, SetInventory, SetSelling
 from gridwire.topics import BIGCOMMERCE_COMMANDS, BIGCOMMERCE_RECEIPTS
@@ -38,8 +39,8 @@ def sink(settings: BigCommerceSettings) -> Sink:
         return set_inventory(command, change, settings)
 
     operations = (
-        Operation("set_inventory", "natural", stock, _stock_of_many(settings)),
-        Operation("set_selling", "natural", set_selling, _selling_of_many()),
+        Operation("set_inventory", "natural", stock, _stock_of_many(settings), writes=_stock_set),
+        Operation("set_selling", "natural", set_selling, _selling_of_many(), writes=_selling_set),
     )
     return Sink(
         platform=platform(settings),
@@ -91,6 +92,10 @@ def _stock_of_many(settings: BigCommerceSettings) -> Bulk:
         parallel_max=1,
         line=ONE_BY_ONE,
     )
+
+
+def _stock_set(change: SetInventory) -> Written:
+    return frozenset({("stock", change.sku, change.location_code)})
 
 
 def _stock_item(change: SetInventory, settings: BigCommerceSettings) -> dict[str, Any]:
@@ -165,6 +170,16 @@ def _selling_of_many() -> Bulk:
         parallel_max=1,
         line=ONE_BY_ONE,
     )
+
+
+def _selling_set(change: SetSelling) -> Written:
+    """The variant's switch, and the product, as far as the change is about them."""
+    written: set[tuple[Hashable, ...]] = set()
+    if _of_variant(change):
+        written.add(("variant", change.variant_id))
+    if wire.product_body(change) or wire.ends_preorder(change):
+        written.add(("product", change.product_id))
+    return frozenset(written)
 
 
 def _availability_request(product_ids: Sequence[int]) -> Request:

@@ -36,6 +36,8 @@ from connectors.kit.connector import (
     Safety,
     Sink,
     Steps,
+    Written,
+    writes_over_nothing,
 )
 from connectors.kit.reading import read, server_s
 from gridwire.records import BrazeCommand, RefreshProfile, SetAttributes, TriggerCampaign
@@ -78,9 +80,15 @@ def sink(settings: BrazeSettings) -> Sink:
         return refresh_profile(command, body, settings)
 
     operations = (
-        Operation("trigger_campaign", trigger_safety, trigger_campaign),
-        Operation("set_attributes", "natural", set_attributes, _attributes_of_many(settings)),
-        Operation("refresh_profile", "natural", refresh),
+        Operation("trigger_campaign", trigger_safety, trigger_campaign, writes=writes_over_nothing),
+        Operation(
+            "set_attributes",
+            "natural",
+            set_attributes,
+            _attributes_of_many(settings),
+            writes=_attributes_set,
+        ),
+        Operation("refresh_profile", "natural", refresh, writes=writes_over_nothing),
         *more.operations(settings),
     )
     return Sink(
@@ -121,6 +129,10 @@ def set_attributes(_command: BrazeCommand, change: SetAttributes) -> Steps:
     """Custom attributes of one existing user; a user that Braze does not know stays unknown."""
     yield Request(method="POST", path=verdicts.TRACK, json=attributes_body(change))
     return Done()
+
+
+def _attributes_set(change: SetAttributes) -> Written:
+    return frozenset(("attribute", change.customer_ref, name) for name in change.attributes)
 
 
 def set_attributes_of_many(items: Sequence[Item]) -> BulkSteps:

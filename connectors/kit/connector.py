@@ -22,6 +22,14 @@ from gridwire.topics import Topic
 
 T = TypeVar("T")
 BULK_ITEMS_MAX = 2_000  # as many as a feed's buffer holds
+ADVICE_S_MAX = 3_600.0  # longer advice is taken as this: a clock of theirs may be wrong
+
+
+def advised_s(after_s: float | None) -> float | None:
+    """A platform's advice, seconds, within 0 to ADVICE_S_MAX. None: there is none, or it is no number."""
+    if after_s is None or math.isnan(after_s):
+        return None
+    return min(max(0.0, after_s), ADVICE_S_MAX)
 
 
 # ---- verdicts ----------------------------------------------------------------------------------------------------
@@ -34,11 +42,12 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Transient:
-    """Try the same record again; `after_s` is the platform's own advice.
+    """Try the same record again; `after_s` is the platform's own advice, kept within the bounds of `advised_s`.
 
     `throttled`: the platform said "slower", not "broken". `early`: the platform is well, only this record must wait
     for another (its thread is not open yet): a bounded number of attempts, then rejected; never opens a breaker.
-    `outcome_unknown`: set by the kit where no answer came to a request that may have had its effect.
+    Set by the kit alone: `outcome_unknown` where a request may have had its effect and no answer came, or none that was
+    understood; `fault` where code of ours failed, so that it counts whatever state the platform is in.
     """
 
     reason: str
@@ -46,6 +55,10 @@ class Transient:
     throttled: bool = False
     early: bool = False
     outcome_unknown: bool = False
+    fault: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "after_s", advised_s(self.after_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +96,7 @@ class Done:
 
 
 Steps = Generator[Request, Response, Done]
+Written = frozenset[tuple[Hashable, ...]]
 Safety = Literal["natural", "keyed", "lookup", "unsafe"]
 
 
@@ -92,6 +106,11 @@ class Item:
 
     command: Any
     body: Any
+
+
+def writes_over_nothing(_body: Any) -> Written:
+    """What is sent or made anew each time, or only read: done late, it undoes nothing."""
+    return frozenset()
 
 
 ItemResult = Done | Transient | Rejected | Misconfigured
@@ -145,12 +164,16 @@ class Operation:
     key; lookup: it looks before it writes; unsafe: the kit commits an intent before sending. Where it depends on the
     body (one endpoint deduplicates, the other does not), `safety` is a function of the body: ask `safety_of`.
     `bulk`: how several are sent together; a body whose safety is unsafe goes alone. ValueError where all would be.
+    `writes(body)`: the values that the body writes over, each by its place in the platform, as ("insight", its key).
+    Where a later command wrote one of them, `gridwire dead-letters replay` does not put the older value over it unless
+    told so. `writes_over_nothing` where nothing is undone; None, not said, is for tests alone.
     """
 
     name: str
     safety: Safety | Callable[[Any], Safety]
     steps: Callable[[Any, Any], Generator[Request | Pause | Download, Response, Done]]
     bulk: Bulk | None = None
+    writes: Callable[[Any], Written] | None = None
 
     def __post_init__(self) -> None:
         if self.bulk is not None and self.safety == "unsafe":
@@ -235,12 +258,29 @@ class Platform:
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """Carries out the commands of one platform."""
+    """Carries out the commands of one platform.
+
+    Raises ValueError where bulk operations of one `line` disagree about its `parallel_max`.
+    """
 
     platform: Platform
     commands: Topic[Any]
     receipts: Topic[Any]
     operations: Mapping[str, Operation]
+
+    def __post_init__(self) -> None:
+        lines: dict[str, tuple[str, int]] = {}
+        for operation in self.operations.values():
+            bulk = operation.bulk
+            if bulk is None:
+                continue
+            line = bulk.line or operation.name
+            first, parallel_max = lines.setdefault(line, (operation.name, bulk.parallel_max))
+            if bulk.parallel_max != parallel_max:
+                raise ValueError(
+                    f"{first} and {operation.name} share the line {line!r} but not their parallel_max "
+                    f"({parallel_max} and {bulk.parallel_max}): it is one number for all of a line"
+                )
 
 
 # ---- source ------------------------------------------------------------------------------------------------------

@@ -6,6 +6,10 @@ from typing import Any, Literal
 
 import msgspec
 
+PAUSE_S_MAX = 60.0
+# Not JSON, not UTF-8, numbers of any length, nested without end: an answer is a stranger's text.
+UNDECODABLE = (msgspec.DecodeError, ValueError, RecursionError, OverflowError)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -33,21 +37,28 @@ class Response:
     body: bytes
 
     def json(self) -> Any:
-        """The decoded body; None where it is empty or not JSON."""
+        """The decoded body; None where it is empty or cannot be decoded, whatever the reason."""
         try:
             return msgspec.json.decode(self.body) if self.body else None
-        except msgspec.DecodeError:
+        except UNDECODABLE:
             return None
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A step that sends nothing: the kit waits so many seconds (PAUSE_S_MAX of `kit.calls` at most) and goes on.
+    """A step that sends nothing: the kit waits so many seconds, 0 to PAUSE_S_MAX, and goes on.
 
     For what a platform does in its own time: submit, pause, ask whether it has finished. What comes back is `PAUSED`.
+    Raises ValueError where it is to be longer: pause more than once, and look in between.
     """
 
     seconds: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.seconds <= PAUSE_S_MAX:  # nor NaN
+            raise ValueError(
+                f"a pause of {self.seconds:g} s: 0 to {PAUSE_S_MAX:g}; for longer ones yield several"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,13 @@ from urllib.parse import urlsplit
 URL_CHARS_MAX = 4_096
 PORTS = {"https": 443, "http": 80}
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+UNICAST = ipaddress.ip_network(
+    "2000::/3"
+)  # all of IPv6 that is given out; site-local addresses are outside
+WITHIN = (  # what the standard library takes for public, or did in some of its versions
+    ipaddress.ip_network("192.88.99.0/24"),  # relays of 6to4, out of use (RFC 7526)
+    ipaddress.ip_network("3fff::/20"),  # documentation (RFC 9637)
+)
 
 
 class BadLinkError(Exception):
@@ -80,6 +87,10 @@ def public(address: str) -> bool:
         inner = one.sixtofour or (one.teredo or (None, None))[1]
         if inner is not None and not public(str(inner)):
             return False
+        if one not in UNICAST:
+            return False
+    if any(one in network for network in WITHIN):
+        return False
     return one.is_global and not (one.is_multicast or one.is_reserved or one.is_unspecified)
 
 

@@ -9,27 +9,27 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
-from connectors.kit.acks import AckedProducer
-from connectors.kit.bodies import Bodies
-from connectors.kit.calls import Caller
-from connectors.kit.checkpoints import Checkpoints
-from connectors.kit.clock import SYSTEM, Clock
-from connectors.kit.completion import Completions
+from connectors.kit.base.clock import SYSTEM, Clock
+from connectors.kit.base.retry import RetryPolicy
+from connectors.kit.base.supervision import Part, run_parts
 from connectors.kit.connector import Platform, Sink, Source
-from connectors.kit.delivery import Deliveries, Terms
-from connectors.kit.effects import Memory
-from connectors.kit.engine import CONCURRENCY_MAX, Engine
-from connectors.kit.gateway import Wiring, check_routes, gateway_app
-from connectors.kit.http import HttpClient
-from connectors.kit.known import held_for
-from connectors.kit.membership import Membership
-from connectors.kit.messages import Messages
-from connectors.kit.poller import Poller, Pollers
-from connectors.kit.retry import RetryPolicy
+from connectors.kit.http.calls import Caller
+from connectors.kit.http.client import HttpClient
+from connectors.kit.lanes.effects import Memory
+from connectors.kit.lanes.engine import CONCURRENCY_MAX, Engine
+from connectors.kit.output.messages import Messages
+from connectors.kit.reads.checkpoints import Checkpoints
+from connectors.kit.reads.completion import Completions
+from connectors.kit.reads.known import held_for
+from connectors.kit.reads.membership import Membership
+from connectors.kit.reads.poller import Poller, Pollers
 from connectors.kit.settings import FetchSettings, GatewaySettings, SinkSettings
-from connectors.kit.supervision import Part, run_parts
+from connectors.kit.sinks.delivery import Deliveries, Terms
+from connectors.kit.webhooks.acks import AckedProducer
+from connectors.kit.webhooks.bodies import Bodies
+from connectors.kit.webhooks.gateway import Wiring, check_routes, gateway_app
 from gridwire import kafka as clients
-from gridwire import metrics
+from gridwire import metrics, partitions
 from gridwire.codec import Codec, Registry
 from gridwire.health import Health
 from gridwire.limits import Limits
@@ -288,10 +288,15 @@ async def _serve(shared: Shared, parts: Sequence[Part], stop: asyncio.Event) -> 
 
 
 async def _topics(kafka: KafkaSettings, stop: asyncio.Event) -> None:
-    """Creates what is missing; waits for a Kafka that is not there yet."""
+    """Creates what is missing; waits for a Kafka that is not there yet.
+
+    Only says so where joined topics have another number of partitions than configured: the streams do not start then,
+    but webhooks are taken and commands carried out all the same.
+    """
     while not stop.is_set():
         try:
             created = await asyncio.to_thread(clients.create_topics, kafka, [])
+            counts = await asyncio.to_thread(clients.partition_counts, kafka)
         except KafkaException as error:
             log.warning("waiting for Kafka", extra={"why": str(error)})
             stopped = asyncio.ensure_future(stop.wait())
@@ -300,4 +305,7 @@ async def _topics(kafka: KafkaSettings, stop: asyncio.Event) -> None:
             continue
         if created:
             log.info("topics created", extra={"count": len(created)})
+        wrong = partitions.differing(kafka.partitions, counts)
+        if wrong:
+            log.error("set-up", extra={"problem": wrong})
         return

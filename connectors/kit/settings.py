@@ -4,12 +4,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from connectors.kit.reject_limit import LIMITS
+from gridwire.limits import Limits
 from gridwire.settings import Env
 from gridwire.shapes import PORT_MAX
 from gridwire.topics import LEDGER_DAYS_MAX
 
 UnsafeRepeats = Literal["at_most_once", "at_least_once"]
+LIMITS = Limits(in_a_row_max=100, ratio_max=0.5, ratio_records=1_000)
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +119,7 @@ class SinkSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = LIMITS.in_a_row_max
     rejects_ratio_max: Annotated[
         float,
-        msgspec.Meta(gt=0),
+        msgspec.Meta(gt=0, le=1),
         Env(
             "GRIDWIRE_SINK_REJECTS_RATIO_MAX",
             "the share of an operation's latest commands that may be refused or given up before it stops (1: any)",

@@ -27,8 +27,6 @@ from connectors.kit.connector import (
     Verdict,
 )
 
-ADVICE_S_MAX = 3_600.0  # longer advice is taken as this: a clock of theirs may be wrong
-
 Advice = Callable[[Response, float], float | None]
 """Seconds to wait, from an answer and now (epoch seconds); None where it gives no advice."""
 When = Callable[[Response], bool]
@@ -149,7 +147,7 @@ UNKNOWN: Then = lambda r: Transient(f"unexpected answer: {status_of(r)}")  # noq
 class VerdictTable:
     """Judges answers: call it with request and response. `now_s`: the wall clock, for dates in advice.
 
-    A transient verdict without a time of its own gets the platform's advice, at most ADVICE_S_MAX.
+    A transient verdict without a time of its own gets the platform's advice.
     """
 
     def __init__(
@@ -170,10 +168,7 @@ class VerdictTable:
         verdict = then(response) if callable(then) else then
         if not isinstance(verdict, Transient) or verdict.after_s is not None:
             return verdict
-        advised = self._advice(response, self._now_s())
-        if advised is None:
-            return verdict
-        return replace(verdict, after_s=min(advised, ADVICE_S_MAX))
+        return replace(verdict, after_s=self._advice(response, self._now_s()))
 
     def _find(self, response: Response) -> Then:
         for rule in self._by_status.get(response.status, ()):

@@ -18,6 +18,8 @@ from connectors.kit.connector import (
     Sink,
     Steps,
     Transient,
+    Written,
+    writes_over_nothing,
 )
 from connectors.kit.reading import read, server_s
 from connectors.trading_grid import paging, transitions, verdicts, wire
@@ -62,10 +64,10 @@ def sink(settings: TradingGridSettings) -> Sink:
     check(settings)
     writer = Writer(settings)
     operations = (
-        Operation("open_thread", "keyed", writer.open_thread),
-        Operation("add_comment", "keyed", writer.add_comment),
-        Operation("move_thread", "lookup", writer.move_thread),
-        Operation("put_insight", "natural", writer.put_insight),
+        Operation("open_thread", "keyed", writer.open_thread, writes=writes_over_nothing),
+        Operation("add_comment", "keyed", writer.add_comment, writes=writes_over_nothing),
+        Operation("move_thread", "lookup", writer.move_thread, writes=_thread_moved),
+        Operation("put_insight", "natural", writer.put_insight, writes=_insight_put),
     )
     return Sink(
         platform=platform(settings),
@@ -73,6 +75,14 @@ def sink(settings: TradingGridSettings) -> Sink:
         receipts=TRADING_GRID_RECEIPTS,
         operations={operation.name: operation for operation in operations},
     )
+
+
+def _thread_moved(move: MoveThread) -> Written:
+    return frozenset({("thread", move.system, move.external_ref)})
+
+
+def _insight_put(insight: PutInsight) -> Written:
+    return frozenset({("insight", insight.key)})
 
 
 class Writer:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from connectors.kit.backfill import Backfill, BackfillError, Progress, anew, begun
-from connectors.kit.calls import Caller
-from connectors.kit.checkpoints import CheckpointError, Checkpoints
-from connectors.kit.clock import SYSTEM
+from connectors.kit.base.clock import SYSTEM
 from connectors.kit.connector import Poll, Source
-from connectors.kit.known import held_for
-from connectors.kit.pages import PageWriter
+from connectors.kit.http.calls import Caller
 from connectors.kit.reading import ms_iso
+from connectors.kit.reads.backfill import Backfill, BackfillError, Progress, anew, begun
+from connectors.kit.reads.checkpoints import CheckpointError, Checkpoints
+from connectors.kit.reads.known import held_for
+from connectors.kit.reads.pages import PageWriter
 from connectors.kit.role import Shared
 from gridwire import kafka
 from gridwire.commands.configuration import configuration

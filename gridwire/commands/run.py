@@ -17,6 +17,7 @@ from gridwire import compatibility, logs, tracing
 from gridwire.bounded import abandoned
 from gridwire.commands.configuration import Configuration, configuration
 from gridwire.commands.guard import guarded
+from gridwire.commands.platforms import none_configured, require_one
 from gridwire.settings import KafkaSettings
 from streams.feeds import FEEDS
 
@@ -34,6 +35,7 @@ Role = Callable[[Configuration, asyncio.Event], Awaitable[None]]
 async def _sources(config: Configuration, stop: asyncio.Event) -> None:
     from connectors.kit.role import run_sources  # noqa: PLC0415
 
+    tell_of_none(config)
     sources = [connector.source(settings) for connector, settings in config.connectors]
     await run_sources(config.kafka, sources, stop)
 
@@ -41,8 +43,15 @@ async def _sources(config: Configuration, stop: asyncio.Event) -> None:
 async def _sinks(config: Configuration, stop: asyncio.Event) -> None:
     from connectors.kit.role import run_sinks  # noqa: PLC0415
 
+    tell_of_none(config)
     sinks = [connector.sink(settings) for connector, settings in config.connectors]
     await run_sinks(config.kafka, sinks, stop)
+
+
+def tell_of_none(config: Configuration) -> None:
+    """A role that has nothing to do is as well as any: only its log can say so."""
+    if not config.connectors:
+        log.error("nothing to do", extra={"problem": none_configured()})
 
 
 async def _streams(config: Configuration, stop: asyncio.Event) -> None:
@@ -97,11 +106,12 @@ async def _until_signal(role: Role, config: Configuration) -> None:
 def dry_run(limit: int) -> int:
     """Prints the requests that the sinks would make, a line of JSON each; nothing is sent, nothing committed.
 
-    Exit status 0 also where no command waits. Raises SettingsError.
+    Exit status 0 also where no command waits. Raises SettingsError, also where no platform is configured.
     """
-    from connectors.kit import dry_run as dry  # noqa: PLC0415
+    from connectors.kit.sinks import dry_run as dry  # noqa: PLC0415
 
     config = configuration()
+    require_one(config)
     sinks = [connector.sink(settings) for connector, settings in config.connectors]
     found = dry.Dry()
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from confluent_kafka.schema_registry import SchemaRegistryError
 
-from gridwire import compaction, compatibility, kafka
+from gridwire import compaction, compatibility, kafka, partitions
 from gridwire.codec import Registry, RegistryUnavailableError
 from gridwire.commands.configuration import Configuration, configuration
 from gridwire.commands.guard import registry_away
+from gridwire.commands.platforms import require_one
 from gridwire.settings import KafkaSettings, SettingsError
 from gridwire.topics import DEAD_LETTERS, LEDGERS, TOPICS
 from streams.engine.plan import plan
@@ -76,14 +77,20 @@ def _flow_text(row: dict[str, Any]) -> str:
 def apply_topics(settings: KafkaSettings) -> int:
     """Creates the topics that are missing, repairs how state is kept, sets the subjects' compatibility.
 
-    Raises KafkaException where a broker refuses. Exit status 2 where state is still kept in another way, 1 where the
-    compatibility is not set.
+    Raises KafkaException where a broker refuses. Exit status 2 where state is still kept in another way, 1 where joined
+    topics have another number of partitions than configured, or the compatibility is not set.
     """
     stores = plan((*FEEDS, *FLOWS)).stores
     created = kafka.create_topics(settings, list(stores))
     print(f"created {len(created)}: {', '.join(created) or 'nothing was missing'}")
+    wrong = partitions.differing(
+        settings.partitions, kafka.partition_counts(settings), (*partitions.JOINED, *stores)
+    )
+    if wrong:
+        print(wrong, file=sys.stderr)
     kept = _kept(settings, [*(t.name for t in TOPICS if t.compacted), *stores])
-    return _promised(settings) or kept
+    promised = _promised(settings)
+    return FAILED if wrong else promised or kept
 
 
 def topics(*, as_json: bool) -> int:
@@ -164,25 +171,37 @@ def check() -> int:
 
 
 def check_live() -> int:
-    """The same, and then whether each configured platform lets us in; nothing is changed there.
+    """The same, and then whether Kafka and the registry are there, and each platform lets us in; changes nothing.
 
-    Exit status 2 where the configuration is wrong, 1 where a platform refuses or does not answer.
+    Exit status 1 where one of them refuses, does not answer, or is not as configured; 2 where the configuration is
+    wrong. Raises SettingsError where it is not valid, or no platform is configured.
     """
     status = check()
-    return status or asyncio.run(_looked(configuration()))
+    if status:
+        return status
+    config = configuration()
+    require_one(config)
+    return asyncio.run(_looked(config))
 
 
 async def _looked(config: Configuration) -> int:
-    from connectors.kit.live import look  # noqa: PLC0415 -- an HTTP client, which the others do without
+    # An HTTP client, which the others do without.
+    from connectors.kit.http.live import look  # noqa: PLC0415
+    from gridwire.commands.reachable import reached  # noqa: PLC0415
 
+    stores = plan((*FEEDS, *FLOWS)).stores
+    found = await asyncio.to_thread(reached, config.kafka, tuple(stores))
     platforms = [connector.sink(settings).platform for connector, settings in config.connectors]
-    found = [one for platform in platforms for one in await look(platform)]
+    found += [one for platform in platforms for one in await look(platform)]
     for one in found:
         optional = " (optional)" if one.optional else ""
         reason = f": {one.reason}" if one.reason else ""
         print(f"{one.platform:<14} {one.state:<11} {one.probe}{optional}{reason}")
     failed = sum(one.failed for one in found)
-    print(f"{len(found)} looks at {len(platforms)} platforms, {failed} failed; nothing was changed")
+    print(
+        f"{len(found)} looks at Kafka, the registry and {len(platforms)} platforms, {failed} failed; "
+        "nothing was changed"
+    )
     return FAILED if failed else 0
 
 

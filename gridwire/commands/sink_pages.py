@@ -38,7 +38,12 @@ class SinkFacts:
 
 def sink_facts() -> tuple[SinkFacts, ...]:
     """Every connector's sink, with the defaults of its settings."""
-    return tuple(_facts(_sample(connector)) for connector in CONNECTORS)
+    return tuple(_facts(sink) for sink in sample_sinks())
+
+
+def sample_sinks() -> tuple[Sink, ...]:
+    """Every connector's sink as it is described: whatever is configured, and not to be called."""
+    return tuple(_sample(connector) for connector in CONNECTORS)
 
 
 def _facts(sink: Sink) -> SinkFacts:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors.kit.connector import Request
-from connectors.kit.http import HttpClient, NoAnswerError
+from connectors.kit.http.client import HttpClient, NoAnswerError
 from gridwire import kafka
 from gridwire.codec import Codec, CodecError, Registry
 from gridwire.commands.guard import require

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from gridwire.kafka import MESSAGE_BYTES_MAX
 from gridwire.murmur2 import partition_of
+from gridwire.partitions import differing, named
 
 KEYS_MIN = 4  # fewer keys of a topic say nothing about its partitioner
-NAMED_MAX = 5  # topics in one sentence
 APPLY = "create it with `gridwire topics --apply`, or let an operator do so"
 
 
@@ -74,28 +74,16 @@ def _present(facts: Facts, names: Sequence[str]) -> list[tuple[str, TopicFacts]]
     return [(name, facts.topics[name]) for name in names if name in facts.topics]
 
 
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
-    return ", ".join(names[:NAMED_MAX]) + more
-
-
 def _missing(facts: Facts, needs: Needs) -> list[str]:
     missing = sorted(set(needs.all) - facts.topics.keys())
-    return [f"topic {_named(missing)} does not exist: {APPLY}"] if missing else []
+    return [f"topic {named(missing)} does not exist: {APPLY}"] if missing else []
 
 
 def _partitions(facts: Facts, needs: Needs) -> list[str]:
     """A partition's state serves the partitions of that number of all joined topics."""
-    wrong = [
-        f"{name} has {topic.partitions}"
-        for name, topic in _present(facts, (*needs.joined, *needs.changelogs))
-        if topic.partitions != needs.partitions
-    ]
-    text = (
-        f"joined topics need {needs.partitions} partitions each (GRIDWIRE_PARTITIONS), but "
-        f"{_named(wrong)}: set GRIDWIRE_PARTITIONS to what they have, or create them anew"
-    )
-    return [text] if wrong else []
+    counts = {name: topic.partitions for name, topic in facts.topics.items()}
+    wrong = differing(needs.partitions, counts, (*needs.joined, *needs.changelogs))
+    return [wrong] if wrong else []
 
 
 def _compaction(facts: Facts, needs: Needs) -> list[str]:
@@ -157,14 +145,14 @@ def _durability(facts: Facts, needs: Needs) -> list[str]:
     said = []
     if single:
         fix = "raise GRIDWIRE_REPLICATION, or add brokers" if facts.brokers < 2 else "reassign them"
-        said.append(f"not replicated, a broker's disk holds all of {_named(single)}: {fix}")
+        said.append(f"not replicated, a broker's disk holds all of {named(single)}: {fix}")
     if unsafe:
         said.append(
-            f"acknowledged by one replica alone: set min.insync.replicas=2 on {_named(unsafe)}"
+            f"acknowledged by one replica alone: set min.insync.replicas=2 on {named(unsafe)}"
         )
     if blocked:
         said.append(
             "not written while any replica is down: set min.insync.replicas below the replication factor on "
-            + _named(blocked)
+            + named(blocked)
         )
     return said

@@ -16,12 +16,12 @@ import msgspec
 import uvloop
 from confluent_kafka import Producer
 
-from connectors.kit import commits
 from connectors.kit.auth import NoAuth
 from connectors.kit.connector import Page, Platform, Poll, Request, Response, Source
+from connectors.kit.output import commits
+from connectors.kit.output.output import Output
 from connectors.kit.role import run_sources
 from connectors.kit.verdicts import VerdictTable
-from connectors.kit.work import Output
 from gridwire import logs
 from gridwire.records import Partner
 from gridwire.settings import KafkaSettings, load

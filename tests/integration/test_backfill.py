@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from connectors.kit.calls import Caller, Finished
-from connectors.kit.checkpoints import Checkpoints
-from connectors.kit.clock import SYSTEM
+from connectors.kit.base.clock import SYSTEM
 from connectors.kit.connector import Page, Poll, Source
 from connectors.kit.cursors import Chain
-from connectors.kit.http import HttpClient
-from connectors.kit.messages import Messages
-from connectors.kit.pages import PageWriter
+from connectors.kit.http.calls import Caller, Finished
+from connectors.kit.http.client import HttpClient
+from connectors.kit.output.messages import Messages
+from connectors.kit.reads.checkpoints import Checkpoints
+from connectors.kit.reads.pages import PageWriter
 from connectors.registry import configured
 from gridwire import cli
 from gridwire import kafka as clients
@@ -181,7 +181,7 @@ def test_an_interrupted_backfill_goes_on_where_it_was(
     case: Case, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as few:
-        few.setattr("connectors.kit.backfill.PAGES_MAX", 2)
+        few.setattr("connectors.kit.reads.backfill.PAGES_MAX", 2)
         assert backfill() == 1
     assert "run the same command again" in capsys.readouterr().err
     assert len(case.ids()) == 400

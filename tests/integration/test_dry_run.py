@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from confluent_kafka import TopicPartition
 
-from connectors.kit.progress import packed
+from connectors.kit.lanes.progress import packed
 from gridwire import cli, topics
 from gridwire import kafka as clients
 from gridwire import records as r

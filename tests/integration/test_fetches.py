@@ -11,9 +11,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from connectors.kit.auth import NoAuth
-from connectors.kit.calls import Caller
-from connectors.kit.clock import SYSTEM
-from connectors.kit.completion import Completions
+from connectors.kit.base.clock import SYSTEM
+from connectors.kit.base.retry import RetryPolicy
 from connectors.kit.connector import (
     Fetched,
     NotThereError,
@@ -22,9 +21,10 @@ from connectors.kit.connector import (
     Response,
     Source,
 )
-from connectors.kit.engine import Engine
-from connectors.kit.messages import Messages
-from connectors.kit.retry import RetryPolicy
+from connectors.kit.http.calls import Caller
+from connectors.kit.lanes.engine import Engine
+from connectors.kit.output.messages import Messages
+from connectors.kit.reads.completion import Completions
 from connectors.kit.verdicts import VerdictTable
 from gridwire import kafka as clients
 from gridwire.records import Notice, Partner

@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from connectors.kit.auth import NoAuth
-from connectors.kit.clock import SYSTEM
+from connectors.kit.base.clock import SYSTEM
 from connectors.kit.connector import Delivery, Intake, MalformedError, Platform, Route, Source
 from connectors.kit.role import GatewayPart, Shared
 from connectors.kit.settings import GatewaySettings

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from connectors.kit.checkpoints import Checkpoints
-from connectors.kit.clock import SYSTEM
-from connectors.kit.messages import Messages
+from connectors.kit.base.clock import SYSTEM
+from connectors.kit.output.messages import Messages
+from connectors.kit.reads.checkpoints import Checkpoints
 from connectors.kit.role import run_sinks
 from gridwire import kafka as clients
 from gridwire.settings import KafkaSettings

@@ -10,10 +10,16 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from connectors.kit.effects import Effects, Memory, id_of, packed
-from connectors.kit.ledger import WINDOW_OFFSETS, CancelledError, LedgerError, LedgerReader, Ledgers
-from connectors.kit.progress import Progress
-from connectors.kit.work import Assigned
+from connectors.kit.lanes.effects import Effects, Memory, id_of, packed
+from connectors.kit.lanes.ledger import (
+    WINDOW_OFFSETS,
+    CancelledError,
+    LedgerError,
+    LedgerReader,
+    Ledgers,
+)
+from connectors.kit.lanes.progress import Progress
+from connectors.kit.lanes.work import Assigned
 from gridwire import kafka as clients
 from gridwire.settings import KafkaSettings
 from sandbox.kafka import RunningBroker

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from connectors.kit.checkpoints import Checkpoints
-from connectors.kit.clock import SYSTEM
-from connectors.kit.commits import ProducerBrokenError, TransactionalCommitter
-from connectors.kit.known import TopicHeld
-from connectors.kit.membership import Membership
-from connectors.kit.messages import Messages
-from connectors.kit.pages import digest
-from connectors.kit.work import Output
+from connectors.kit.base.clock import SYSTEM
+from connectors.kit.output.commits import ProducerBrokenError, TransactionalCommitter
+from connectors.kit.output.messages import Messages
+from connectors.kit.output.output import Output
+from connectors.kit.reads.checkpoints import Checkpoints
+from connectors.kit.reads.known import TopicHeld
+from connectors.kit.reads.membership import Membership
+from connectors.kit.reads.pages import digest
 from gridwire import kafka as clients
 from gridwire.codec import Codec
 from gridwire.records import Notice, Partner

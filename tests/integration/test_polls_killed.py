@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from connectors.kit.checkpoints import Checkpoints
+from connectors.kit.reads.checkpoints import Checkpoints
 from gridwire import kafka as clients
 from gridwire.codec import Codec
 from gridwire.settings import KafkaSettings

@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from connectors.kit.auth import Bearer
-from connectors.kit.clock import SYSTEM
+from connectors.kit.base.clock import SYSTEM
 from connectors.kit.connector import (
     Delivery,
     Fetched,

@@ -58,6 +58,20 @@ COLUMNS_FILE = "_columns"
 CONNECTOR_LIST = "connectors.registry"  # the one module that lists them all
 PRODUCT = ("gridwire", "connectors", "streams")
 
+# connectors/kit, from the bottom: what connectors say (modules) and base; http and output; lanes; sinks, webhooks and
+# reads, which do not know one another; role puts all together.
+KIT_WORDS = tuple(
+    f"connectors.kit.{name}"
+    for name in (
+        *("auth", "connector", "cursors", "exchange", "links", "money"),
+        *("reading", "settings", "signatures", "verdicts"),
+    )
+)
+KIT_ENDS = ("connectors.kit.sinks", "connectors.kit.webhooks", "connectors.kit.reads")
+KIT_ABOVE_CALLS = ("connectors.kit.lanes", *KIT_ENDS, "connectors.kit.role")
+KIT_ABOVE_BASE = ("connectors.kit.http", "connectors.kit.output", *KIT_ABOVE_CALLS)
+KIT_DIRECTION = "the kit's packages build on one another in one direction: see ARCHITECTURE.md"
+
 
 @dataclass(frozen=True, slots=True)
 class Ban:
@@ -104,6 +118,10 @@ BANS = (
         "the sandbox is the outside world: it knows neither",
     ),
     Ban((*PRODUCT, "sandbox"), ("tests", "bench"), "what is shipped does not need its tests"),
+    Ban((*KIT_WORDS, "connectors.kit.base"), KIT_ABOVE_BASE, KIT_DIRECTION),
+    Ban(("connectors.kit.http", "connectors.kit.output"), KIT_ABOVE_CALLS, KIT_DIRECTION),
+    Ban(("connectors.kit.lanes",), KIT_ENDS, KIT_DIRECTION),
+    *(Ban((end,), tuple(one for one in KIT_ENDS if one != end), KIT_DIRECTION) for end in KIT_ENDS),
 )
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from connectors.braze import verdicts
 from connectors.braze.answers import field
+from connectors.braze.operations.journeys import journeys
 from connectors.braze.settings import BrazeSettings
-from connectors.kit.connector import Done, Operation, Request, Steps
+from connectors.kit.connector import Done, Operation, Request, Steps, Written
 from gridwire.records import BrazeCommand, TriggerCanvas
 
 
@@ -21,7 +22,11 @@ def operations(settings: BrazeSettings) -> tuple[Operation, ...]:
         )
         return Done(object_id=field(response, "dispatch_id"))
 
-    return (Operation("trigger_canvas", "unsafe", enter),)
+    return (Operation("trigger_canvas", "unsafe", enter, writes=_journey_entered),)
+
+
+def _journey_entered(entry: TriggerCanvas) -> Written:
+    return journeys(entry.customer_ref, entry.context)
 
 
 def entry_body(entry: TriggerCanvas, context_key: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from connectors.kit.connector import (
     Request,
     Response,
     Steps,
+    Written,
 )
 from gridwire.records import BrazeCommand, UpsertCatalogItem
 
@@ -49,11 +50,17 @@ def operations(settings: BrazeSettings) -> tuple[Operation, ...]:
         parallel_max=1,
         line="upsert_catalog_item",
     )
-    return (Operation("upsert_catalog_item", "natural", writer.write_one, bulk),)
+    return (
+        Operation("upsert_catalog_item", "natural", writer.write_one, bulk, writes=_item_written),
+    )
+
+
+def _item_written(body: UpsertCatalogItem) -> Written:
+    return frozenset({("item", body.catalog, body.sku)})
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class ItemWrite:
     """What is to be written of one item, and the places of the commands that it settles."""
 
     row: Row
@@ -91,7 +98,7 @@ class Writer:
 
     def waves(
         self, bodies: Sequence[UpsertCatalogItem], places: Sequence[int]
-    ) -> Iterator[list[Written]]:
+    ) -> Iterator[list[ItemWrite]]:
         """Rows that may go out together, one lot after the other: an item's first value, its second …"""
         by_item: dict[str, list[int]] = {}
         for place in places:
@@ -100,15 +107,17 @@ class Writer:
         for number in range(max(map(len, values), default=0)):
             yield [one[number] for one in values if number < len(one)]
 
-    def _values(self, bodies: Sequence[UpsertCatalogItem], places: Sequence[int]) -> list[Written]:
+    def _values(
+        self, bodies: Sequence[UpsertCatalogItem], places: Sequence[int]
+    ) -> list[ItemWrite]:
         """What must be seen of one item, in order: the last of those in stock, the last of those that are not …"""
-        found: list[Written] = []
+        found: list[ItemWrite] = []
         waiting: list[int] = []
         held = _held(bodies, places)
         for place, shown, following in zip(places, held, [*held[1:], None], strict=True):
             waiting.append(place)
             if following is None or _in_stock(bodies[shown]) != _in_stock(bodies[following]):
-                found.append(Written(self.row(bodies[shown]), tuple(waiting)))
+                found.append(ItemWrite(self.row(bodies[shown]), tuple(waiting)))
                 waiting = []
         return found
 
@@ -145,7 +154,7 @@ def _path(catalog: str) -> str:
     return f"{verdicts.CATALOGS}{quote(catalog, safe='')}/items"
 
 
-def _put(path: str, chosen: Sequence[Written], results: list[ItemResult]) -> BulkSteps:
+def _put(path: str, chosen: Sequence[ItemWrite], results: list[ItemResult]) -> BulkSteps:
     """Writes rows; what Braze refuses by name is settled, and the rest goes on without it.
 
     Raises OperationError for a refusal that names nobody: then the batch is narrowed down.
@@ -171,13 +180,13 @@ def _refusal(request: Request, response: Response) -> Rejected:
     return found if isinstance(found, Rejected) else Rejected("braze refused the items")
 
 
-def _settle(results: list[ItemResult], some: Sequence[Written], result: ItemResult) -> None:
+def _settle(results: list[ItemResult], some: Sequence[ItemWrite], result: ItemResult) -> None:
     for one in some:
         for place in one.places:
             results[place] = result
 
 
-def _guilty(response: Response, some: Sequence[Written]) -> list[Written]:
+def _guilty(response: Response, some: Sequence[ItemWrite]) -> list[ItemWrite]:
     """The rows that a refusal is about: it names their ids, or a field of theirs, with or without its value."""
     named = list(_parameter_values(response.json()))
     return [one for one in some if _is_named(one.row, named)]

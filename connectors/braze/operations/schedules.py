@@ -4,7 +4,15 @@ from typing import Any, Literal
 
 from connectors.braze.answers import answered_ms, field
 from connectors.braze.settings import BrazeSettings
-from connectors.kit.connector import Done, Operation, OperationError, Rejected, Request, Steps
+from connectors.kit.connector import (
+    Done,
+    Operation,
+    OperationError,
+    Rejected,
+    Request,
+    Steps,
+    writes_over_nothing,
+)
 from connectors.kit.reading import ms_iso
 from gridwire.ids import derived
 from gridwire.records import (
@@ -28,9 +36,9 @@ def operations(settings: BrazeSettings) -> tuple[Operation, ...]:
         return schedule_canvas(command, body, settings.schedule_context)
 
     return (
-        Operation("schedule_campaign", "unsafe", schedule_campaign),
-        Operation("schedule_canvas", "unsafe", canvas),
-        Operation("delete_schedule", "natural", delete_schedule),
+        Operation("schedule_campaign", "unsafe", schedule_campaign, writes=writes_over_nothing),
+        Operation("schedule_canvas", "unsafe", canvas, writes=writes_over_nothing),
+        Operation("delete_schedule", "natural", delete_schedule, writes=writes_over_nothing),
     )
 
 

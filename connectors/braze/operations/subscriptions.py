@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from connectors.braze import verdicts
-from connectors.kit.connector import Bulk, BulkSteps, Done, Item, Operation, Request, Steps
+from connectors.kit.connector import Bulk, BulkSteps, Done, Item, Operation, Request, Steps, Written
 from gridwire.records import BrazeCommand, SetSubscription
 
 USERS_MAX = 50
@@ -17,7 +17,13 @@ def operations() -> tuple[Operation, ...]:
         items_max=USERS_MAX,
         group=lambda _command, body: (body.group_id, body.state),
     )
-    return (Operation("set_subscription", "natural", set_subscription, bulk),)
+    return (
+        Operation("set_subscription", "natural", set_subscription, bulk, writes=_subscription_set),
+    )
+
+
+def _subscription_set(body: SetSubscription) -> Written:
+    return frozenset({("subscription", body.customer_ref, body.group_id)})
 
 
 def set_subscription(_command: BrazeCommand, body: SetSubscription) -> Steps:

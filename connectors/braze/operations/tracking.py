@@ -9,6 +9,7 @@ from typing import Any
 
 from connectors.braze import verdicts
 from connectors.braze.answers import tracked
+from connectors.braze.operations.journeys import journeys
 from connectors.braze.settings import BrazeSettings
 from connectors.kit.connector import (
     Bulk,
@@ -19,6 +20,8 @@ from connectors.kit.connector import (
     Request,
     Safety,
     Steps,
+    Written,
+    writes_over_nothing,
 )
 from connectors.kit.reading import ms_iso
 from gridwire.records import BrazeCommand, TrackEvent
@@ -33,7 +36,14 @@ def operations(settings: BrazeSettings) -> tuple[Operation, ...]:
         items_max=settings.track_items_max,
         apart=lambda _command, event: event.customer_ref,
     )
-    return (Operation("track_event", safety, track_event, bulk),)
+    return (Operation("track_event", safety, track_event, bulk, writes=_journey_left),)
+
+
+def _journey_left(event: TrackEvent) -> Written:
+    """Only what ends a journey may be repeated; any other event is a fact, whenever it comes."""
+    if not event.repeatable:
+        return writes_over_nothing(event)
+    return journeys(event.customer_ref, event.properties)
 
 
 def safety(event: TrackEvent) -> Safety:

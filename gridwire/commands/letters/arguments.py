@@ -51,7 +51,7 @@ def add_dead_letters(commands: Any) -> None:
     replay.add_argument(
         "--even-if-overtaken",
         action="store_true",
-        help="also commands behind which newer ones of their key and operation stand",
+        help="also commands behind which newer ones that wrote the same object stand",
     )
     discard = actions.add_parser("discard", help="mark open letters as done with")
     for acting in (replay, discard):

@@ -56,7 +56,7 @@ class Allowed:
 
 class Targets:
     """Finds targets. `partitions`: topic → number. `groups`: worker groups that Kafka knows (None: it does not say).
-    `overtaken`: commands behind which newer ones of their key and operation stand.
+    `overtaken`: commands behind which newer ones stand that wrote the same object.
     """
 
     def __init__(
@@ -107,8 +107,8 @@ class Targets:
             )
         if letter.id in self._overtaken and not self._allowed.even_if_overtaken:
             return Refusal(
-                "a newer command of its key and operation followed, and would be undone: discard it, or replay it with "
-                "--even-if-overtaken"
+                "a newer command wrote the same object, and would be undone: replay it with --even-if-overtaken "
+                "where the older values are wanted, else discard it"
             )
         return self._checked(letter, topic, Replay(str(letter.id), attempt=max(1, letter.attempt)))
 

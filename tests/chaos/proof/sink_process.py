@@ -15,7 +15,7 @@ import uvloop
 
 from connectors.kit import role
 from connectors.kit.connector import Request, Response
-from connectors.kit.http import HttpClient
+from connectors.kit.http.client import HttpClient
 from gridwire import kafka, logs
 from gridwire.settings import KafkaSettings, load
 from tests.chaos.proof.sink import World

@@ -69,5 +69,9 @@ def stages(ground: Ground) -> Iterator[Stages]:
 )
 def test_the_connector_conforms(stages: Stages, value: Conformance, case: Case) -> None:
     stage = stages.of(value)
-    stage.begin(case.side)
-    case.check(stage)
+    try:
+        stage.begin(case.side)
+        case.check(stage)
+    except Exception as error:
+        error.add_note(stage.log_of(case.side))
+        raise

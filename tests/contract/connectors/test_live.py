@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
+from connectors.kit.auth import Bearer
+from connectors.kit.connector import Delivered, Platform, Probe
+from connectors.kit.http import live
 from connectors.registry import CONNECTORS
 from gridwire import cli
+from gridwire.commands.configuration import known_variables
+from gridwire.settings import Secret
+from gridwire.topics import BRAZE_ENGAGEMENT
+from sandbox import kafka as local_kafka
 from tests.contract.connectors.world import World
 
 WEBHOOK = "whsec_" + "a2V5" * 11
@@ -18,15 +27,34 @@ COLLECTIONS = {
     "bigcommerce": ("products", "orders", "hooks"),
     "trading-grid": ("partners", "threads", "insights"),
 }
+OURS = ("kafka", "registry")
+SCOPES = ("threads.write", "insights.write")
+PLATFORM = Platform(
+    name="grid",
+    base_url="http://127.0.0.1:1",
+    auth=Bearer(Secret("key")),
+    verdict=lambda _request, _response: Delivered(),
+    rate=lambda _response, _now_s: None,
+    requests_per_s=1.0,
+)
 PRODUCTS = {"products": [{"name": "Chair", "sku": "C1", "inventory_level": 3}]}
 
 
+@pytest.fixture(scope="module")
+def bootstrap() -> Iterator[str]:
+    """A broker without any topic."""
+    with local_kafka.start(allow=("mock",)) as running:
+        yield running.broker.bootstrap
+
+
 @pytest.fixture
-def environ(world: World, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Every platform with the right credentials."""
+def environ(
+    world: World, bootstrap: str, registry: str, monkeypatch: pytest.MonkeyPatch
+) -> pytest.MonkeyPatch:
+    """Every platform with the right credentials; Kafka and registry are there."""
     given = {
-        "KAFKA_BOOTSTRAP": "127.0.0.1:1",  # nobody asks it
-        "SCHEMA_REGISTRY_URL": "http://127.0.0.1:1",
+        "KAFKA_BOOTSTRAP": bootstrap,
+        "SCHEMA_REGISTRY_URL": registry,
         "BRAZE_BASE_URL": f"{world.url}/braze",
         "BRAZE_API_KEY": "braze-rest-key",
         "BRAZE_CURRENTS_TOKEN": "currents-token",
@@ -55,7 +83,7 @@ def looked(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[tuple[str, str
     found = {}
     for line in capsys.readouterr().out.splitlines():
         platform, _, rest = line.partition(" ")
-        if platform in COLLECTIONS:
+        if platform in COLLECTIONS or platform in OURS:
             rest = rest.strip()
             state = "not asked" if rest.startswith("not asked") else rest.split()[0]
             probe, _, reason = rest.removeprefix(state).strip().partition(": ")
@@ -92,9 +120,12 @@ def test_with_the_right_credentials_all_is_well_and_nothing_is_changed(
     del environ
     before = held(world)
     status, found = looked(capsys)
+    assert "not there yet" in found.pop(("kafka", "topics"))
+    for scope in SCOPES:
+        assert found.pop(("trading-grid", scope)) == "well in the token's scope; not tried"
     assert set(found.values()) == {"well"}, found
     assert status == 0
-    assert {platform for platform, _ in found} == set(COLLECTIONS)
+    assert {platform for platform, _ in found} == {*COLLECTIONS, *OURS}
     assert held(world) == before
 
 
@@ -223,7 +254,7 @@ def test_a_platform_that_is_away_or_ill_is_unanswered(
     status, found = looked(capsys)
     assert status == 1
     assert "cannot connect" in found["braze", "users.track"]
-    assert states(found, "braze")["users.track"] == "unanswered"
+    assert set(states(found, "braze").values()) == {"unanswered"}  # credentials, too
     assert states(found, "trading-grid")["credentials"] == "unanswered"
     assert "unanswered" in states(found, "bigcommerce").values()
 
@@ -236,3 +267,58 @@ def test_a_configuration_that_is_wrong_is_said_before_anybody_is_asked(
     assert cli.main(["check", "--live"]) == 2
     assert "GRIDWIRE_NO_SUCH_THING" in capsys.readouterr().err
     assert len(world.calls("braze", "POST", "/")) == before
+
+
+def test_a_kafka_and_a_registry_that_are_away_fail_it_though_the_platforms_are_well(
+    environ: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ.setenv("KAFKA_BOOTSTRAP", "127.0.0.1:1")
+    environ.setenv("SCHEMA_REGISTRY_URL", "http://127.0.0.1:1")
+    status, found = looked(capsys)
+    assert status == 1
+    assert "KAFKA_BOOTSTRAP='127.0.0.1:1': no broker answers" in found["kafka", "broker"]
+    assert found["kafka", "topics"] == "not asked"
+    assert "SCHEMA_REGISTRY_URL='http://127.0.0.1:1'" in found["registry", "schemas"]
+    assert states(found, "braze")["credentials"] == "well"
+
+
+def test_topics_of_another_number_of_partitions_fail_it_and_so_do_those_that_nobody_creates(
+    environ: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ.setenv("GRIDWIRE_TOPIC_CREATION", "none")
+    status, found = looked(capsys)
+    assert (status, "have an operator create them" in found["kafka", "topics"]) == (1, True)
+    with local_kafka.start(allow=("mock",)) as running:  # it makes what it is asked for
+        bootstrap = running.broker.bootstrap
+        AdminClient({"bootstrap.servers": bootstrap}).list_topics(BRAZE_ENGAGEMENT.name, timeout=10)
+        environ.setenv("KAFKA_BOOTSTRAP", bootstrap)
+        environ.setenv("GRIDWIRE_PARTITIONS", "3")
+        status, found = looked(capsys)
+    assert status == 1
+    assert f"but {BRAZE_ENGAGEMENT.name} has 4" in found["kafka", "topics"]
+
+
+def test_a_token_that_does_not_say_its_scopes_shows_nothing_of_what_is_not_tried() -> None:
+    probe = Probe("threads.write", "name it in TG_SCOPE", scope="threads.write")
+    found = live._by_scope(PLATFORM, probe, None)
+    assert (found.state, found.failed) == ("not asked", True)
+    assert "the token does not say its scopes: name it in TG_SCOPE" in found.reason
+    assert live._by_scope(PLATFORM, probe, frozenset({"threads.write"})).reason == live.IN_SCOPE
+
+
+@pytest.mark.parametrize("call", [["check", "--live"], ["run", "sinks", "--dry-run"]])
+def test_without_any_platform_what_is_missing_is_named(
+    call: list[str],
+    bootstrap: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in known_variables():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", bootstrap)
+    monkeypatch.setenv("SCHEMA_REGISTRY_URL", "http://127.0.0.1:1")
+    assert cli.main(call) == 2
+    said = capsys.readouterr().err
+    assert "no platform is configured: set " in said
+    for variable in ("BRAZE_API_KEY", "BIGCOMMERCE_ACCESS_TOKEN", "TG_CLIENT_SECRET"):
+        assert variable in said

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import httpx
 
-from connectors.kit.calls import Caller, Finished, Refused, Step
 from connectors.kit.connector import (
     Delivery,
     Intake,
@@ -18,7 +17,8 @@ from connectors.kit.connector import (
     Response,
     Route,
 )
-from connectors.kit.http import HttpClient
+from connectors.kit.http.calls import Caller, Finished, Refused, Step
+from connectors.kit.http.client import HttpClient
 from connectors.kit.signatures import Signed
 from tests.contract.sandbox.receiver import Received, Receiver
 

@@ -18,7 +18,11 @@ from connectors.kit.connector import (
 )
 from gridwire.records import BigCommerceOrderMessage, Notice
 from gridwire.settings import Secret, load
+from tests.contract.connectors.conformance.cases import APPLYING_MIN, CASES, applying
+from tests.contract.connectors.conformance.stage import told
+from tests.contract.connectors.conformance.value import Place
 from tests.tidy.sources import ROOT
+from tests.tidy.test_conformance import undeclared
 from tests.unit.connectors.steps import answer, delivery, play
 
 PAGE = (ROOT / "docs" / "adding-a-connector.md").read_text(encoding="utf-8")
@@ -27,7 +31,8 @@ VERDICTS = "connectors/acme/verdicts.py"
 SOURCE = "connectors/acme/source.py"
 SINK = "connectors/acme/sink.py"
 TESTS = "tests/unit/connectors/acme/test_sink.py"
-FILES = (SETTINGS, VERDICTS, SOURCE, SINK, TESTS)
+CONFORMANCE = "tests/contract/connectors/conformance/acme.py"
+FILES = (SETTINGS, VERDICTS, SOURCE, SINK, TESTS, CONFORMANCE)
 ENVIRONMENT = {
     "ACME_BASE_URL": "https://acme.example",
     "ACME_API_KEY": "key",
@@ -77,6 +82,25 @@ def test_its_settings_make_a_source_and_a_sink(acme: dict[str, ModuleType]) -> N
     assert sink.platform.name == source.platform.name == "acme"
     operation = sink.operations["set_inventory"]
     assert (operation.safety, operation.bulk.items_max) == ("natural", 100)
+
+
+def test_its_value_in_the_conformance_suite_is_whole(acme: dict[str, ModuleType]) -> None:
+    value = acme[CONFORMANCE].ACME
+    environ = value.environ(Place("http://127.0.0.1:1"))
+    settings = load(acme[SETTINGS].AcmeSettings, environ)
+    source, sink = acme[SOURCE].source(settings), acme[SINK].sink(settings)
+    assert {one.operation for one in value.writes} == set(sink.operations)
+    assert {one.path for one in value.hooks} == {one.path for one in source.routes}
+    assert {source.notices.name, sink.receipts.name} <= set(told(value, sink, source))
+    assert undeclared(value) == []
+    assert value.inapplicable.keys() <= {one.name for one in CASES} | {one.group for one in CASES}
+    assert len(applying(value)) >= APPLYING_MIN
+
+
+def test_its_operation_says_what_it_writes_over(acme: dict[str, ModuleType]) -> None:
+    operation = acme[SINK].sink(load(acme[SETTINGS].AcmeSettings, ENVIRONMENT)).operations
+    item = acme[TESTS].item("A", 3)
+    assert operation["set_inventory"].writes(item.body) == {("stock", "A", "east")}
 
 
 def test_its_webhook_becomes_a_notice_and_a_fetch_completes_it(acme: dict[str, ModuleType]) -> None:

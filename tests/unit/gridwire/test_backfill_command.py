@@ -38,7 +38,10 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     [
         (["nope", "--since", SINCE], "configured are bigcommerce, braze, trading-grid"),
         (["braze", "--since", SINCE], "all that it brings comes by webhook"),
-        (["trading-grid/orders", "--since", SINCE], "partners, threads, availability, documents, events"),
+        (
+            ["trading-grid/orders", "--since", SINCE],
+            "partners, threads, availability, documents, events",
+        ),
         (["bigcommerce/inventory", "--since", SINCE], "is not listed by time of change"),
         (["bigcommerce/hooks", "--since", SINCE], "backfill one of orders, products"),
         (["trading-grid", "--since", "yesterday"], "write it like"),
@@ -67,7 +70,7 @@ def test_times_are_iso_and_in_utc_where_they_do_not_say() -> None:
 def test_a_platform_that_does_not_answer_or_refuses_is_said(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connectors.kit.backfill.ATTEMPTS_MAX", 1)
+    monkeypatch.setattr("connectors.kit.reads.backfill.ATTEMPTS_MAX", 1)
     status = cli.main(["backfill", "trading-grid/partners", "--since", SINCE, "--dry-run"])
     assert status == 1
     said = capsys.readouterr()

@@ -1,6 +1,7 @@
 """The command line without a broker: what it validates, lists and refuses."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 import sandbox.kafka
 from gridwire import cli
+from gridwire.commands import run
 from gridwire.commands.configuration import configuration, known_variables
 from gridwire.settings import SettingsError
 from sandbox.kafka import Broker
@@ -128,6 +130,17 @@ def test_check_fails_with_status_2_where_the_configuration_is_wrong(
     monkeypatch.chdir(Path(__file__).parent)
     assert cli.main(["check"]) == 2
     assert "KAFKA_BOOTSTRAP is missing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("environ", [KAFKA, {**KAFKA, **GRID}])
+def test_a_role_without_any_platform_says_loudly_that_it_has_nothing_to_do(
+    environ: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        run.tell_of_none(configuration(environ))
+    said = [vars(one)["problem"] for one in caplog.records]
+    assert len(said) == (environ is KAFKA)
+    assert all("no platform is configured: set " in one for one in said)
 
 
 def test_an_env_file_fills_in_what_is_not_set(

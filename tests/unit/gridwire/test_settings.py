@@ -109,13 +109,34 @@ def test_a_secrets_file_that_cannot_be_read_or_is_empty_is_named_by_its_own_vari
     tmp_path: Path,
 ) -> None:
     environ = {**KAFKA, **BRAZE, "BRAZE_API_KEY_FILE": "/nope"}
+    del environ["BRAZE_API_KEY"]
     [found] = problems(environ)
-    assert found.startswith("BRAZE_API_KEY_FILE='/nope' is not valid (No such file")
+    assert found.startswith("BRAZE_API_KEY_FILE is not valid (No such file")
+    assert "set it to the path of a file that holds " in found
     empty = tmp_path / "key"
     empty.write_text("\n")
     [found] = problems({**environ, "BRAZE_API_KEY_FILE": str(empty)})
     assert "BRAZE_API_KEY_FILE" in found
     assert "the file is empty" in found
+
+
+def test_a_secret_that_was_put_where_its_files_path_belongs_is_not_shown() -> None:
+    environ = {**KAFKA, **BRAZE, "BRAZE_API_KEY_FILE": "sk_live_pasted"}
+    del environ["BRAZE_API_KEY"]
+    [found] = problems(environ)
+    assert "sk_live_pasted" not in found
+
+
+def test_a_secret_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    held = tmp_path / "key"
+    held.write_text("from-the-file")
+    [found] = problems({**KAFKA, **BRAZE, "BRAZE_API_KEY_FILE": str(held)})
+    assert "BRAZE_API_KEY is set, too: remove one of them" in found
+
+
+def test_a_hint_stays_within_the_platform_and_others_variables_are_let_be() -> None:
+    [found] = problems({**KAFKA, **BRAZE, "BRAZE_API_KEYS": "x", "MAILCHIMP_API_KEY": "y"})
+    assert "did you mean BRAZE_API_KEY" in found
 
 
 def test_several_brokers_and_registries_are_taken() -> None:

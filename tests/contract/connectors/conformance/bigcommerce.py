@@ -18,6 +18,7 @@ from tests.contract.connectors.conformance.value import (
     Hook,
     Missing,
     Place,
+    Polled,
     Read,
     Signer,
     Signing,
@@ -192,12 +193,14 @@ HOOK = Hook(
 READ = Read(
     topic=BIGCOMMERCE_ORDERS,
     fetch=lambda n: Target("GET", f"{STORE}/v2/orders/{ORDERS_FROM + n}"),
-    poll=Target("GET", f"{STORE}/v2/orders"),
     about=lambda order, n: bool(order.order_id == ORDERS_FROM + n),
-    resource="bigcommerce.orders",
-    stamp=_order,
-    page=20,
-    broken=[{"id": "no number"}],
+    poll=Polled(
+        target=Target("GET", f"{STORE}/v2/orders"),
+        resource="bigcommerce.orders",
+        stamp=_order,
+        page=20,
+        broken=[{"id": "no number"}],
+    ),
 )
 
 STATIC = "the access token is static: there is no token to renew"

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import msgspec
 
-from connectors.kit.calls import Caller, Refused
 from connectors.kit.connector import Misconfigured, Request, Response
-from connectors.kit.http import HttpClient
+from connectors.kit.http.calls import Caller, Refused
+from connectors.kit.http.client import HttpClient
 from gridwire.dead_letters import OUTCOME_UNKNOWN
 from gridwire.topics import DEAD_LETTER_SINKS
 from tests.contract.connectors.conformance.case import Case

@@ -10,7 +10,7 @@ from tests.contract.connectors.conformance.case import Case
 from tests.contract.connectors.conformance.gateway import Post, made, sent
 from tests.contract.connectors.conformance.stage import FETCH_ATTEMPTS, SETTLED_S, Stage
 from tests.contract.connectors.conformance.tail import Letter
-from tests.contract.connectors.conformance.value import Read
+from tests.contract.connectors.conformance.value import Polled, Read
 from tests.waiting import until
 
 AGO_S = 20.0  # polls leave the last seconds for later
@@ -19,8 +19,14 @@ FOR_EVER = 1_000
 
 
 def read_of(stage: Stage) -> Read:
-    assert stage.value.read is not None, "declare what is fetched and polled, or why nothing is"
+    assert stage.value.read is not None, "declare what is fetched, or why nothing is"
     return stage.value.read
+
+
+def poll_of(stage: Stage) -> Polled:
+    poll = read_of(stage).poll
+    assert poll is not None, "declare what is polled, or why nothing is"
+    return poll
 
 
 def records(stage: Stage, n: int) -> list[Any]:
@@ -143,7 +149,7 @@ def killed_before_fetch(stage: Stage) -> None:
 def _changed(stage: Stage, count: int = 1, ago_s: float = AGO_S) -> list[int]:
     """Objects that changed a little while ago, and of which no webhook tells."""
     numbers = [stage.number() for _ in range(count)]
-    read_of(stage).stamp(stage.world, numbers, time.time() - ago_s)
+    poll_of(stage).stamp(stage.world, numbers, time.time() - ago_s)
     return numbers
 
 
@@ -155,13 +161,13 @@ def polled(stage: Stage) -> None:
 
 def several_pages(stage: Stage) -> None:
     """More changes than a page holds, several of them in one instant: none is missed."""
-    numbers = _changed(stage, read_of(stage).page + 3)
+    numbers = _changed(stage, poll_of(stage).page + 3)
     come(stage, *numbers)
 
 
 def nothing_new(stage: Stage) -> None:
     """Empty pages end a poll, and the next one finds what comes later."""
-    target = read_of(stage).poll
+    target = poll_of(stage).target
     stage.called(target, 2)
     stage.tail.to_end()
     assert stage.tail.records(read_of(stage).topic) == []
@@ -188,7 +194,7 @@ def poll_answered_first(status: int) -> Callable[[Stage], None]:
 
     def run(stage: Stage) -> None:
         headers = stage.value.throttle.headers(time.time(), 1.0) if status == 429 else {}
-        stage.fault(read_of(stage).poll, "status", status=status, headers=headers)
+        stage.fault(poll_of(stage).target, "status", status=status, headers=headers)
         until(lambda: stage.hits() == 1, "the poll was answered so", SETTLED_S)
         polled(stage)
 
@@ -197,7 +203,7 @@ def poll_answered_first(status: int) -> Callable[[Stage], None]:
 
 def broken_row(stage: Stage) -> None:
     """A row that cannot be read is a dead letter; the poll goes on."""
-    stage.fault(read_of(stage).poll, "status", status=200, body=read_of(stage).broken)
+    stage.fault(poll_of(stage).target, "status", status=200, body=poll_of(stage).broken)
 
     def found() -> bool:
         stage.tail.look()
@@ -211,20 +217,22 @@ def broken_row(stage: Stage) -> None:
 
 def page_not_promised(stage: Stage) -> None:
     """A page that is none stops the poll, which says so, and loses nothing."""
-    stage.fault(read_of(stage).poll, "status", status=200, body="no page at all", count=FOR_EVER)
+    stage.fault(poll_of(stage).target, "status", status=200, body="no page at all", count=FOR_EVER)
     _stops_and_goes_on(stage)
 
 
 def page_loop(stage: Stage) -> None:
     """Pages that lead back to themselves are noticed: a bounded number of calls, and the poll says so."""
-    assert read_of(stage).loop is not None, "declare such a page, or why there is none"
-    stage.fault(read_of(stage).poll, "status", status=200, body=read_of(stage).loop, count=FOR_EVER)
+    assert poll_of(stage).loop is not None, "declare such a page, or why there is none"
+    stage.fault(
+        poll_of(stage).target, "status", status=200, body=poll_of(stage).loop, count=FOR_EVER
+    )
     _stops_and_goes_on(stage)
     assert stage.hits() == 0
 
 
 def _stops_and_goes_on(stage: Stage) -> None:
-    name = read_of(stage).resource
+    name = poll_of(stage).resource
     until(lambda: name in stage.problems("sources"), "the poll says what is wrong", SETTLED_S)
     calls = stage.hits()
     assert calls <= 10
@@ -249,7 +257,7 @@ def killed_between_pages(stage: Stage) -> None:
 
 def skewed_clock(stage: Stage) -> None:
     """A change stamped by a clock that is behind ours is found."""
-    target = read_of(stage).poll
+    target = poll_of(stage).target
     stage.called(target, len(stage.calls(target)) + 2)
     (n,) = _changed(stage, ago_s=AGO_S + SKEW_S)
     come(stage, n)

@@ -18,7 +18,6 @@ import msgspec
 from connectors.kit.connector import Sink, Source
 from connectors.registry import CONNECTORS, Connector
 from gridwire import kafka as clients
-from gridwire import topics
 from gridwire.dead_letters import TOPIC as ORIGIN
 from gridwire.ids import derived
 from gridwire.records import Receipt
@@ -90,7 +89,7 @@ class Stage:
             session_timeout_ms=SESSION_TIMEOUT_MS,
         )
         clients.create_topics(self.settings, [])
-        self.tail = Tail(self.settings, self._names())
+        self.tail = Tail(self.settings, told(value, self.sink, self.source))
         self.producer = clients.producer(self.settings)
         self.receiver = Receiver()
         http = httpx.Client(base_url=ground.sandbox.url, timeout=ANSWER_TIMEOUT_S)
@@ -102,12 +101,6 @@ class Stage:
         self._ops = httpx.Client(timeout=ANSWER_TIMEOUT_S)
         self.roles = {name: self._role(name) for name in ("sinks", "sources")}
         self._given: list[Command] = []  # commands without a receipt yet
-
-    def _names(self) -> list[str]:
-        """Topics that tell what the connector did."""
-        own = [one.name for one in topics.TOPICS if one.name.split(".")[1] == self.value.name]
-        told = [name for name in own if name != self.sink.commands.name]
-        return [*told, DEAD_LETTER_SINKS.name, DEAD_LETTER_SOURCES.name]
 
     def _role(self, name: str) -> Role:
         given = {
@@ -179,6 +172,10 @@ class Stage:
     def problems(self, side: Side) -> str:
         """What `/readyz` says."""
         return self._asked(side, "readyz")
+
+    def log_of(self, side: Side) -> str:
+        """The end of what the role said, for whoever reads of a failure."""
+        return f"the end of the log of `gridwire run {side}`:\n{self.roles[side].said()}"
 
     def metrics(self, side: Side) -> str:
         return self._asked(side, "metrics")
@@ -344,6 +341,15 @@ class Stage:
     def post(self, path: str, raw: bytes, headers: Mapping[str, str]) -> httpx.Response:
         """A delivery to the gateway, as it stands."""
         return self.gateway.post(path, content=raw, headers=dict(headers))
+
+
+def told(value: Conformance, sink: Sink, source: Source) -> list[str]:
+    """Topics that tell what a connector did, whatever their names."""
+    found = [sink.receipts, *(one.topic for one in value.hooks)]
+    found += [source.notices] if source.notices is not None else []
+    found += [value.read.topic] if value.read is not None else []
+    names = dict.fromkeys(one.name for one in found)
+    return [*names, DEAD_LETTER_SINKS.name, DEAD_LETTER_SOURCES.name]
 
 
 def encoded(body: Any) -> bytes:

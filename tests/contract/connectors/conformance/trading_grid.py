@@ -17,6 +17,7 @@ from tests.contract.connectors.conformance.value import (
     Hook,
     Missing,
     Place,
+    Polled,
     Read,
     Signer,
     Signing,
@@ -243,13 +244,15 @@ HOOK = Hook(
 READ = Read(
     topic=TRADING_GRID_THREADS,
     fetch=lambda n: Target("GET", f"{THREADS}/th_case_{n}"),
-    poll=Target("GET", THREADS),
     about=lambda thread, n: bool(thread.thread_id == f"th_case_{n}"),
-    resource="trading-grid.threads",
-    stamp=_stamp,
-    page=200,
-    broken={"data": [{"id": 5}], "page": {"next_cursor": None, "has_more": False}},
-    loop={"data": [], "page": {"next_cursor": "again", "has_more": True}},
+    poll=Polled(
+        target=Target("GET", THREADS),
+        resource="trading-grid.threads",
+        stamp=_stamp,
+        page=200,
+        broken={"data": [{"id": 5}], "page": {"next_cursor": None, "has_more": False}},
+        loop={"data": [], "page": {"next_cursor": "again", "has_more": True}},
+    ),
 )
 
 TRADING_GRID = Conformance(

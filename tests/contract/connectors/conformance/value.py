@@ -80,23 +80,33 @@ class Hook:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """What a webhook's fetch and a poll bring of event number `n` of the first hook.
+class Polled:
+    """The poll that finds what webhooks missed: its requests (`target`) and what its `resource` is called.
 
-    `fetch`, `poll`: the requests of each. `about(record, n)`. `resource`: of the poll. `stamp(world, n, at_s)`: makes
-    number `n` as changed at that time. `page`: rows of a full page. `broken`: the body of a page with one row that
-    cannot be read and nothing else. `cut`: the body of a page that is none.
+    `stamp(world, numbers, at_s)`: makes these numbers as changed at that time. `page`: rows of a full page. `broken`:
+    the body of a page with one row that cannot be read and nothing else. `loop`: the body of a page that leads back to
+    itself; None: there is none.
     """
 
-    topic: Topic[Any]
-    fetch: Callable[[int], Target]
-    poll: Target
-    about: Callable[[Any, int], bool]
+    target: Target
     resource: str
     stamp: Callable[[World, list[int], float], None]
     page: int
     broken: Any
     loop: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a webhook's fetch brings of event number `n` of the first hook, and a poll, where there is one.
+
+    `fetch(n)`: its request. `about(record, n)`: whether a record of `topic` is that of number `n`.
+    """
+
+    topic: Topic[Any]
+    fetch: Callable[[int], Target]
+    about: Callable[[Any, int], bool]
+    poll: Polled | None = None
 
 
 @dataclass(frozen=True, slots=True)

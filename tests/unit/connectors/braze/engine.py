@@ -6,13 +6,13 @@ from typing import Any
 
 from connectors import braze
 from connectors.kit.auth import TokenCall
-from connectors.kit.breaker import BreakerPolicy
-from connectors.kit.calls import Caller
+from connectors.kit.base.retry import RetryPolicy
 from connectors.kit.connector import Request, Response
-from connectors.kit.delivery import Deliveries, Terms
-from connectors.kit.lanes import Lanes
-from connectors.kit.messages import Messages
-from connectors.kit.retry import RetryPolicy
+from connectors.kit.http.breaker import BreakerPolicy
+from connectors.kit.http.calls import Caller
+from connectors.kit.lanes.lanes import Lanes
+from connectors.kit.output.messages import Messages
+from connectors.kit.sinks.delivery import Deliveries, Terms
 from gridwire.records import BrazeCommand
 from gridwire.topics import BRAZE_COMMANDS, BRAZE_RECEIPTS
 from tests.unit.connectors.braze.events import settings

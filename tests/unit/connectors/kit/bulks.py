@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from connectors.kit.auth import TokenCall
-from connectors.kit.breaker import BreakerPolicy
-from connectors.kit.calls import Caller
+from connectors.kit.base.retry import RetryPolicy
 from connectors.kit.connector import (
     Bulk,
     BulkSteps,
@@ -26,12 +25,13 @@ from connectors.kit.connector import (
     Steps,
     Transient,
 )
-from connectors.kit.delivery import Deliveries, Terms
-from connectors.kit.http import NoAnswerError
-from connectors.kit.lanes import Lanes
-from connectors.kit.messages import Messages
-from connectors.kit.retry import RetryPolicy
-from connectors.kit.work import Assigned, Entry
+from connectors.kit.http.breaker import BreakerPolicy
+from connectors.kit.http.calls import Caller
+from connectors.kit.http.client import NoAnswerError
+from connectors.kit.lanes.lanes import Lanes
+from connectors.kit.lanes.work import Assigned, Entry
+from connectors.kit.output.messages import Messages
+from connectors.kit.sinks.delivery import Deliveries, Terms
 from gridwire.records import BrazeCommand, Receipt, SetAttributes
 from gridwire.topics import BRAZE_COMMANDS, BRAZE_RECEIPTS, DEAD_LETTER_SINKS
 from tests.unit.connectors.kit.clocks import EPOCH_S, FakeTime

@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 
-from connectors.kit.clock import Clock
+from connectors.kit.base.clock import Clock
 
 EPOCH_S = 1_800_000_000.0
 

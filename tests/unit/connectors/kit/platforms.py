@@ -8,7 +8,7 @@ import msgspec
 
 from connectors.kit.auth import Auth, NoAuth, TokenCall
 from connectors.kit.connector import Platform, RateAdvice, Request, Response
-from connectors.kit.http import NoAnswerError
+from connectors.kit.http.client import NoAnswerError
 from connectors.kit.verdicts import VerdictTable
 
 Scripted = Response | NoAnswerError

@@ -6,8 +6,8 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from connectors.kit.progress import Progress
-from connectors.kit.work import Assigned, Entry, Settled
+from connectors.kit.lanes.progress import Progress
+from connectors.kit.lanes.work import Assigned, Entry, Settled
 
 
 def assigned(partition: int = 0) -> Assigned:

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from connectors.kit.backfill import (
+from connectors.kit.connector import MalformedError, Page, Poll, Request, Response
+from connectors.kit.http.calls import Caller
+from connectors.kit.output.commits import CommitFailedError, ProducerBrokenError
+from connectors.kit.reads.backfill import (
     ATTEMPTS_MAX,
     Backfill,
     BackfillError,
@@ -14,9 +17,6 @@ from connectors.kit.backfill import (
     anew,
     begun,
 )
-from connectors.kit.calls import Caller
-from connectors.kit.commits import CommitFailedError, ProducerBrokenError
-from connectors.kit.connector import MalformedError, Page, Poll, Request, Response
 from gridwire.records import Partner
 from gridwire.topics import TRADING_GRID_PARTNERS
 from tests.unit.connectors.kit.clocks import FakeTime
@@ -170,6 +170,6 @@ async def test_what_is_not_what_the_platform_promises_ends_it_with_the_reason() 
 
 
 async def test_its_pages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.kit.backfill.PAGES_MAX", 2)
+    monkeypatch.setattr("connectors.kit.reads.backfill.PAGES_MAX", 2)
     with pytest.raises(BackfillError, match="2 pages are read, and there are more"):
         await World().run()

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from connectors.kit import batches
 from connectors.kit.connector import Bulk, BulkSteps, Done, Item, ItemResult, Request
-from connectors.kit.work import Entry, Outcome
+from connectors.kit.lanes import lane
+from connectors.kit.lanes.work import Entry, Outcome
 from tests.unit.connectors.kit.bulks import World, bulk_steps, ids
 from tests.unit.connectors.kit.clocks import HeldTime
 from tests.unit.connectors.kit.records import assigned, turns
@@ -178,7 +178,7 @@ async def test_a_partition_that_is_lost_is_not_written_for_though_nobody_dropped
 async def test_a_fault_of_the_kit_in_a_batch_keeps_its_records_and_the_queue(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batches, "FAULT_DELAY_S", 0.0)
+    monkeypatch.setattr(lane, "FAULT_DELAY_S", 0.0)
     world, home = World(), assigned()
     faults = [True]
     good = world.deliveries._bulk._conclude

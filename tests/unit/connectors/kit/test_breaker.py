@@ -1,6 +1,6 @@
 """The circuit breaker: what opens it, who may probe, what closes it."""
 
-from connectors.kit.breaker import LOOK_AGAIN_S, Breaker, BreakerPolicy
+from connectors.kit.http.breaker import LOOK_AGAIN_S, Breaker, BreakerPolicy
 
 POLICY = BreakerPolicy(
     failures_max=3,

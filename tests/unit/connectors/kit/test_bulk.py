@@ -16,7 +16,7 @@ from connectors.kit.connector import (
     Rejected,
     Transient,
 )
-from connectors.kit.http import NoAnswerError
+from connectors.kit.http.client import NoAnswerError
 from gridwire import metrics
 from tests.unit.connectors.kit.bulks import NAME, World, bulk_steps, ids, steps
 from tests.unit.connectors.kit.clocks import HeldTime

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.kit.connector import Bulk, Request, Response, Transient
-from connectors.kit.http import NoAnswerError
-from connectors.kit.work import Assigned
+from connectors.kit.http.client import NoAnswerError
+from connectors.kit.lanes.work import Assigned
 from tests.unit.connectors.kit.bulks import Shop, World, bulk_steps
 from tests.unit.connectors.kit.platforms import Scripted, answer
 from tests.unit.connectors.kit.records import assigned, turns

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from connectors.kit.callbacks import Callbacks
+from connectors.kit.base.callbacks import Callbacks
 from sandbox import kafka as local_kafka
 from tests.waiting import until
 
-TOPIC, AT_ONCE_S = "command.acme", 0.000001
+TOPIC = "command.acme"
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_an_error_of_a_call_within_a_callback_is_raised_where_the_client_was_cal
     bootstrap: str,
 ) -> None:
     def asks(consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        consumer.committed(partitions, timeout=AT_ONCE_S)
+        consumer.seek(TopicPartition("of-nobody", len(partitions), 0))
 
     callbacks, consumer = Callbacks(), Consumer({"bootstrap.servers": bootstrap, "group.id": "g"})
     consumer.subscribe([TOPIC], on_assign=callbacks.caught(asks))
@@ -42,7 +42,7 @@ def test_an_error_of_a_call_within_a_callback_is_raised_where_the_client_was_cal
 
     until(assigned, "partitions were assigned")
     consumer.close()
-    assert "_TIMED_OUT" in repr(raised[0])
+    assert isinstance(raised[0], KafkaException)
 
 
 def test_where_no_callback_failed_there_is_nothing_to_raise(bootstrap: str) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.kit.auth import ClientCredentials
-from connectors.kit.breaker import BreakerPolicy
-from connectors.kit.calls import REQUESTS_MAX, Caller, Finished, Refused
+from connectors.kit.base.permit import WithdrawnError
 from connectors.kit.connector import (
     MalformedError,
     Misconfigured,
@@ -20,8 +19,10 @@ from connectors.kit.connector import (
     Response,
     Transient,
 )
-from connectors.kit.http import NoAnswerError
-from connectors.kit.work import WithdrawnError
+from connectors.kit.http.breaker import BreakerPolicy
+from connectors.kit.http.calls import Caller, Finished, Refused
+from connectors.kit.http.client import NoAnswerError
+from connectors.kit.http.drive import REQUESTS_MAX
 from gridwire.settings import Secret
 from tests.unit.connectors.kit.clocks import FakeTime
 from tests.unit.connectors.kit.platforms import Scripted, ScriptedHttp, answer, platform
@@ -101,7 +102,9 @@ async def test_an_operation_may_end_itself_with_a_verdict_of_its_own() -> None:
         yield Request("GET", "/a")
         raise OperationError(Rejected("already closed"))
 
-    assert await World(answer()).caller.run(own()) == Refused(Rejected("already closed"), 1)
+    assert await World(answer()).caller.run(own()) == Refused(
+        Rejected("already closed"), 1, by_steps=True
+    )
 
 
 @pytest.mark.parametrize("error", [NotThereError(), MalformedError("data: no list")])
@@ -120,7 +123,7 @@ async def test_a_fault_in_a_generator_is_an_answer_not_understood() -> None:
         return found.json()["data"]
 
     refused = await World(answer(200)).caller.run(faulty())
-    assert refused == Refused(Transient("answer not understood: TypeError"), 1)
+    assert refused == Refused(Transient("answer not understood: TypeError", fault=True), 1)
 
 
 async def test_a_generator_that_never_ends_is_stopped() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.kit.calls import PAUSE_S_MAX, PAUSES_MAX, Caller, Finished, Refused, Turn
+from connectors.kit.base.permit import WithdrawnError
 from connectors.kit.connector import (
     PAUSED,
     Pace,
@@ -18,8 +18,11 @@ from connectors.kit.connector import (
     Response,
     Transient,
 )
-from connectors.kit.rate import RateLimiter
-from connectors.kit.work import WithdrawnError
+from connectors.kit.exchange import PAUSE_S_MAX
+from connectors.kit.http import calls
+from connectors.kit.http.calls import Caller, Finished, Refused, Turn
+from connectors.kit.http.drive import PAUSES_MAX
+from connectors.kit.http.rate import RateLimiter
 from tests.unit.connectors.kit.clocks import FakeTime, HeldTime
 from tests.unit.connectors.kit.platforms import Scripted, ScriptedHttp, answer, platform
 from tests.unit.connectors.kit.records import FreePermit, turns
@@ -68,13 +71,23 @@ async def test_a_pause_waits_between_two_requests_and_sends_nothing() -> None:
     assert seen == [PAUSED]
 
 
-async def test_a_pause_is_bounded_and_so_are_many() -> None:
+@pytest.mark.parametrize("seconds", [PAUSE_S_MAX + 0.1, math.inf, math.nan, -1.0])
+def test_a_pause_out_of_its_bounds_is_refused(seconds: float) -> None:
+    with pytest.raises(ValueError, match="yield several"):
+        Pause(seconds)
+
+
+async def test_the_longest_pause_is_waited_for_to_its_end() -> None:
     def long() -> Any:
-        yield Pause(1e9)
+        yield Pause(PAUSE_S_MAX)
 
     world = World(answer())
     await world.caller.run(long())
     assert sum(world.time.slept) == pytest.approx(PAUSE_S_MAX)
+
+
+async def test_pauses_are_bounded_in_number() -> None:
+    world = World(answer())
 
     def endless() -> Any:
         while True:
@@ -176,6 +189,24 @@ async def test_a_record_that_was_withdrawn_while_it_waited_for_room_is_not_sent(
     with pytest.raises(WithdrawnError):
         await second
     assert len(world.http.requests) == 1
+    assert await asyncio.wait_for(world.caller.run(get()), 5.0) == Finished(200, 1)
+
+
+async def test_while_there_is_no_room_a_record_that_was_withdrawn_leaves_the_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(calls, "ROOM_S_MAX", 0.0)
+    world, permit = World(answer(), concurrency=1), Leaving()
+    world.http.hold = asyncio.Event()  # the first call is under way to the end
+    first = asyncio.create_task(world.caller.run(get()))
+    await turns()
+    second = asyncio.create_task(world.caller.run(get(), permit))
+    await turns()
+    permit.withdrawn = True
+    with pytest.raises(WithdrawnError):
+        await asyncio.wait_for(second, 5.0)
+    world.http.hold.set()
+    assert await first == Finished(200, 1)
     assert await asyncio.wait_for(world.caller.run(get()), 5.0) == Finished(200, 1)
 
 

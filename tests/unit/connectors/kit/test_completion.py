@@ -6,9 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.kit.breaker import BreakerPolicy
-from connectors.kit.calls import Caller
-from connectors.kit.completion import Completions
+from connectors.kit.base.retry import RetryPolicy
 from connectors.kit.connector import (
     Fetched,
     MalformedError,
@@ -17,9 +15,11 @@ from connectors.kit.connector import (
     Response,
     Source,
 )
-from connectors.kit.messages import Messages
-from connectors.kit.retry import RetryPolicy
-from connectors.kit.work import Entry, Later, Settled
+from connectors.kit.http.breaker import BreakerPolicy
+from connectors.kit.http.calls import Caller
+from connectors.kit.lanes.work import Entry, Later, Settled
+from connectors.kit.output.messages import Messages
+from connectors.kit.reads.completion import Completions
 from gridwire import dead_letters
 from gridwire.records import Notice, Partner
 from gridwire.replays import ATTEMPT, Replay

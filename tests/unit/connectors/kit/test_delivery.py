@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Message
 
-from connectors.kit.breaker import BreakerPolicy
-from connectors.kit.calls import Caller
+from connectors.kit.base.retry import RetryPolicy
 from connectors.kit.connector import (
     Done,
     Operation,
@@ -20,13 +19,14 @@ from connectors.kit.connector import (
     Steps,
     Transient,
 )
-from connectors.kit.delivery import Deliveries, Terms
-from connectors.kit.http import NoAnswerError
-from connectors.kit.messages import Messages
-from connectors.kit.retry import RetryPolicy
+from connectors.kit.http.breaker import BreakerPolicy
+from connectors.kit.http.calls import Caller
+from connectors.kit.http.client import NoAnswerError
+from connectors.kit.lanes.work import Entry, IntentError, Later, Settled
+from connectors.kit.output.messages import Messages
+from connectors.kit.output.unreadable import IN_A_ROW_MAX
 from connectors.kit.settings import UnsafeRepeats
-from connectors.kit.unreadable import IN_A_ROW_MAX
-from connectors.kit.work import Entry, IntentError, Later, Settled
+from connectors.kit.sinks.delivery import Deliveries, Terms
 from gridwire import dead_letters
 from gridwire.records import BrazeCommand, BrazeProfile, Receipt, SetAttributes
 from gridwire.replays import REPLAY_OF, Replay

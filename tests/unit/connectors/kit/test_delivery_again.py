@@ -1,27 +1,31 @@
 """A sink's handler: commands that come again, and commands that are refused one after another."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import msgspec
 import pytest
 
 from connectors.kit.connector import Safety, Transient
-from connectors.kit.effects import Effects, Memory, id_of
-from connectors.kit.http import NoAnswerError
-from connectors.kit.reject_limit import PAUSE_S_FIRST, TRIES_MIN
-from connectors.kit.work import Assigned, Entry, Later, Settled
+from connectors.kit.http.client import NoAnswerError
+from connectors.kit.lanes.effects import Effects, Memory, id_of
+from connectors.kit.lanes.work import Assigned, Entry, Later, Settled
+from connectors.kit.sinks.reject_limit import PAUSE_S_FIRST, TRIES_MIN
 from gridwire import metrics
 from gridwire.limits import Limits
 from gridwire.replays import LetterId, Replay
 from gridwire.topics import BRAZE_COMMANDS, DEAD_LETTER_SINKS
-from tests.unit.connectors.kit.clocks import EPOCH_S
 from tests.unit.connectors.kit.platforms import Scripted, answer
 from tests.unit.connectors.kit.records import assigned, entry
 from tests.unit.connectors.kit.test_delivery import COMMAND, World
 
 DAY_MS = 86_400_000
-LETTER = Replay(str(LetterId(DEAD_LETTER_SINKS.name, 0, 7)))
+
+
+def _letter(offset: int) -> Replay:
+    return Replay(str(LetterId(DEAD_LETTER_SINKS.name, 0, offset)))
+
+
+LETTER, OTHER_LETTER = _letter(7), _letter(9)
 OK = answer(201, {"id": "obj-9"})
 TIMEOUT = NoAnswerError(Transient("timeout"), sent=True)
 
@@ -50,7 +54,7 @@ class Home:
         """As lanes and feed do it: what is settled is known at once."""
         outcome = await self.world.handle(one)
         if isinstance(outcome, Settled) and self.assigned.effects is not None:
-            self.assigned.effects.add(outcome.effects, int(EPOCH_S * 1_000))
+            self.assigned.effects.add(outcome.effects)
         return outcome
 
     async def outcomes(self, entries: Sequence[Entry]) -> list[str]:
@@ -103,8 +107,32 @@ async def test_a_replayed_dead_letter_is_let_through_once_however_often_it_stand
     home = Home(TIMEOUT, OK, safety="unsafe")
     letters = [home.entry(replay=LETTER) for _ in range(2)]
     assert await home.outcomes([home.entry(), *letters]) == ["unknown", "delivered", "nothing"]
-    other = home.entry(replay=replace(LETTER, letter=str(LetterId("dead-letter.sinks", 0, 9))))
-    assert await home.outcomes([other]) == ["delivered"]
+    assert await home.outcomes([home.entry(replay=OTHER_LETTER)]) == ["nothing"]
+
+
+async def test_a_letter_of_a_command_that_was_delivered_meanwhile_is_not_carried_out() -> None:
+    home = Home(answer(400), OK)
+    assert await home.outcomes([home.entry(), home.entry()]) == ["rejected", "delivered"]
+    assert await home.outcomes([home.entry(replay=LETTER)]) == ["nothing"]
+    assert home.requests == 2
+
+
+async def test_a_letter_whose_replay_was_refused_once_and_delivered_once_leaves_no_other_through() -> (
+    None
+):
+    home = Home(answer(400), OK)
+    letters = [home.entry(replay=one) for one in (LETTER, LETTER, OTHER_LETTER)]
+    assert await home.outcomes(letters) == ["rejected", "delivered", "nothing"]
+    assert home.requests == 2
+
+
+async def test_letters_of_an_unknown_outcome_pass_until_one_is_delivered() -> None:
+    home = Home(TIMEOUT, TIMEOUT, answer(400), OK, safety="unsafe")
+    replays = [LETTER, OTHER_LETTER, *(_letter(number) for number in (10, 11))]
+    commands = [home.entry(), *(home.entry(replay=one) for one in replays)]
+    words = ["unknown", "unknown", "rejected", "delivered", "nothing"]
+    assert await home.outcomes(commands) == words
+    assert home.requests == 4
 
 
 async def test_a_partition_without_a_ledger_knows_nothing() -> None:

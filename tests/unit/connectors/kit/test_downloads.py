@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from connectors.kit import downloads
-from connectors.kit.calls import Caller, Finished, Refused
+from connectors.kit.base.permit import WithdrawnError
 from connectors.kit.connector import (
     Download,
     Misconfigured,
@@ -20,9 +19,10 @@ from connectors.kit.connector import (
     Response,
     Transient,
 )
-from connectors.kit.downloads import Downloader, LinkError
+from connectors.kit.http import downloads
+from connectors.kit.http.calls import Caller, Finished, Refused
+from connectors.kit.http.downloads import Downloader, LinkError
 from connectors.kit.links import Links
-from connectors.kit.work import WithdrawnError
 from tests.unit.connectors.kit.clocks import FakeTime
 from tests.unit.connectors.kit.platforms import ScriptedHttp, answer, platform
 

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
-from connectors.kit.acks import AckedProducer, UnavailableError
-from connectors.kit.bodies import Bodies
 from connectors.kit.connector import Delivery, Intake, MalformedError, Route, Source
-from connectors.kit.gateway import Recent, Wiring, check_routes, gateway_app
-from connectors.kit.messages import Messages
+from connectors.kit.output.messages import Messages
+from connectors.kit.output.output import Output
 from connectors.kit.signatures import SecretHeader, SecretPath, StandardWebhooks, whsec_key
-from connectors.kit.work import Output
+from connectors.kit.webhooks.acks import AckedProducer, UnavailableError
+from connectors.kit.webhooks.bodies import Bodies
+from connectors.kit.webhooks.gateway import Recent, Wiring, check_routes, gateway_app
 from gridwire import dead_letters
 from gridwire.records import Notice
 from gridwire.settings import Secret

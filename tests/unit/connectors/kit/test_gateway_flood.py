@@ -2,16 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 
 import httpx
 import pytest
 
-from connectors.kit.bodies import Bodies, Place
 from connectors.kit.connector import Route, Source
-from connectors.kit.gateway import Wiring, gateway_app
-from connectors.kit.messages import Messages
+from connectors.kit.output.messages import Messages
 from connectors.kit.signatures import BearerToken
+from connectors.kit.webhooks.bodies import Bodies, BodyError, Place
+from connectors.kit.webhooks.gateway import Wiring, gateway_app
 from gridwire.serving import AsgiServer
 from gridwire.settings import Secret
 from tests.unit.connectors.kit.clocks import FakeTime
@@ -150,3 +150,14 @@ async def test_a_body_that_comes_byte_by_byte_is_held_once() -> None:
         assert await place.read(receive) == b"x" * 5_000
         assert bodies.bytes == 5_000
     assert bodies.bytes == 0
+
+
+LENGTHS = {"²": 200, "9" * 5_000: 413, "0" * 5_000 + "7": 200, "-1": 200, "1_0": 200, "": 200}
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_a_length_that_is_no_number_of_ascii_digits_tells_nothing(length: str) -> None:
+    bodies = Bodies(HELD_BYTES_MAX, 100)
+    refused = pytest.raises(BodyError) if LENGTHS[length] == 413 else nullcontext()
+    with refused, bodies.place({"content-length": length}, BODY_BYTES_MAX) as place:
+        assert place.held == 0

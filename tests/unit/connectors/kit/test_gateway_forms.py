@@ -9,11 +9,11 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
-from connectors.kit.bodies import Bodies
 from connectors.kit.connector import Delivery, Intake, Route, Source
-from connectors.kit.gateway import FORM_FIELDS_MAX, Wiring, gateway_app
-from connectors.kit.messages import Messages
+from connectors.kit.output.messages import Messages
 from connectors.kit.signatures import BearerToken, SecretPath, TimedHmac
+from connectors.kit.webhooks.bodies import Bodies
+from connectors.kit.webhooks.gateway import FORM_FIELDS_MAX, Wiring, gateway_app
 from gridwire.settings import Secret
 from gridwire.topics import TRADING_GRID_NOTICES
 from tests.unit.connectors.kit.clocks import EPOCH_S, FakeTime

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from connectors.kit import http
 from connectors.kit.auth import TokenCall
 from connectors.kit.connector import Misconfigured, Request, Transient
-from connectors.kit.http import HttpClient, NoAnswerError
+from connectors.kit.http import client as http
+from connectors.kit.http.client import HttpClient, NoAnswerError
 
 Reader = asyncio.StreamReader
 Writer = asyncio.StreamWriter
@@ -173,6 +173,39 @@ async def test_an_answer_that_grows_too_large_is_given_up_while_it_is_read(
         error = await failed(client, Request("GET", "/a"))
     assert error.verdict == Transient("answer too large")
     assert error.sent
+
+
+def packed_answer(body: bytes, *codings: str) -> Serve:
+    lines = "".join(f"Content-Encoding: {one}\r\n" for one in codings)
+    head = f"HTTP/1.1 200 OK\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
+    return answering(head.encode() + body)
+
+
+@pytest.mark.parametrize("codings", [("gzip, gzip",), ("gzip", "gzip"), ("br",), ("zstd",)])
+async def test_an_answer_in_a_coding_that_was_not_asked_for_is_refused_before_it_is_unpacked(
+    codings: tuple[str, ...],
+) -> None:
+    body = gzip.compress(gzip.compress(b"{}"))
+    async with serving(packed_answer(body, *codings)) as (_, client):
+        error = await failed(client, Request("POST", "/a"))
+    named = ", ".join(codings)
+    reason = f"answer in a coding that was not asked for: {named}"
+    assert (error.verdict, error.sent) == (Transient(reason), True)
+
+
+async def test_only_codings_that_are_bounded_are_asked_for() -> None:
+    async with serving(answering(OK)) as (server, client):
+        await client.exchange(Request("GET", "/a"), {})
+        await client.fetch_token(TokenCall(str(client._url("/token")), {}, {}))
+    asked = [head.lower().split(b"accept-encoding: ")[1] for head in server.requests]
+    assert [one.split(b"\r\n")[0] for one in asked] == [b"gzip, deflate"] * 2
+
+
+async def test_a_packed_answer_that_breaks_off_is_no_answer() -> None:
+    body = gzip.compress(bytes(range(256)) * 50)[:-20]
+    async with serving(packed_answer(body, "gzip")) as (_, client):
+        error = await failed(client, Request("POST", "/a"))
+    assert (error.verdict, error.sent) == (Transient("packed answer broke off"), True)
 
 
 # ---- no answer ---------------------------------------------------------------------------------------------------

@@ -7,8 +7,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from connectors.kit.lanes import Lanes
-from connectors.kit.work import Entry, Later, Permit, Settled, WithdrawnError
+from connectors.kit.base.permit import Permit, WithdrawnError
+from connectors.kit.lanes import lane
+from connectors.kit.lanes import lanes as lanes_module
+from connectors.kit.lanes.lanes import Lanes
+from connectors.kit.lanes.work import Batch, Entry, Join, Later, Limits, Outcomes, Settled
 from tests.unit.connectors.kit.records import FakeFeed, assigned, entry, turns
 from tests.waiting import until
 
@@ -26,6 +29,7 @@ class Recorder:
         self.begun: list[int] = []
         self.ended: list[int] = []
         self.cancelled: list[int] = []
+        self.given_up: list[int] = []
         self.held: dict[int, asyncio.Event] = {}
         self.in_flight = self.in_flight_max = 0
         self.use_permit = True
@@ -52,6 +56,10 @@ class Recorder:
             self.in_flight -= 1
         self.ended.append(entry.offset)
         return self._handle(entry, waiting)
+
+    def give_up(self, entry: Entry) -> Settled:
+        self.given_up.append(entry.offset)
+        return Settled((entry,))
 
     def hold(self, *offsets: int) -> None:
         self.held |= {offset: asyncio.Event() for offset in offsets}
@@ -177,6 +185,62 @@ async def test_a_fault_in_a_handler_keeps_the_record_and_its_worker() -> None:
         await until_soon(lambda: feed.offsets() == [2], "the worker goes on")
 
 
+async def test_a_record_whose_handling_faults_again_and_again_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lane, "FAULT_DELAY_S", 0.0)
+
+    def handle(_one: Entry, _waiting: Sequence[Entry]) -> Settled:
+        raise KeyError("x")
+
+    handler, home = Recorder(handle), assigned()
+    async with running(handler) as (lanes, feed):
+        lanes.arrived([entry(1, "a", of=home)])
+        await asyncio.to_thread(until, lambda: feed.offsets() == [1], "it is settled")
+    assert handler.begun == [1] * lane.FAULTS_MAX
+    assert handler.given_up == [1]
+
+
+async def test_a_worker_that_ends_by_a_fault_is_told_of() -> None:
+    def handle(one: Entry, _waiting: Sequence[Entry]) -> Settled:
+        return Settled((one, entry(99)))  # not of this lane
+
+    async with running(Recorder(handle), concurrency=1) as (lanes, _feed):
+        lanes.arrived([entry(1, "a", of=assigned())])
+        await until_soon(lanes.broken.done, "whoever waits hears of it")
+        assert isinstance(lanes.broken.result(), ValueError)
+
+
+async def test_a_worker_that_is_cancelled_by_a_stranger_is_told_of() -> None:
+    async with running(Recorder()) as (lanes, _feed):
+        lanes._workers[0].cancel()
+        await until_soon(lanes.broken.done, "whoever waits hears of it")
+
+
+async def test_an_end_in_order_is_no_fault() -> None:
+    async with running(Recorder()) as (lanes, _feed):
+        await turns()
+    assert not lanes.broken.done()
+
+
+async def test_a_batch_that_ends_by_a_fault_is_told_of() -> None:
+    home = assigned()
+
+    class Joining(Recorder):
+        async def handle(  # type: ignore[override]
+            self, entry: Entry, waiting: Sequence[Entry], permit: Permit
+        ) -> Join:
+            return Join("q", "line", (entry,), self.carry_out, Limits(5))
+
+        async def carry_out(self, batch: Batch) -> Outcomes:
+            return {one: Settled((entry(99),)) for one in batch.take()}
+
+    async with running(Joining()) as (lanes, _feed):
+        lanes.arrived([entry(1, "a", of=home)])
+        await until_soon(lanes.broken.done, "whoever waits hears of it")
+        assert isinstance(lanes.broken.result(), ValueError)
+
+
 # ---- partitions that leave ---------------------------------------------------------------------------------------
 async def test_draining_finishes_what_is_in_flight_and_starts_nothing_new() -> None:
     handler, home = Recorder(), assigned()
@@ -283,3 +347,33 @@ async def test_a_permit_that_was_used_holds_until_the_partition_is_lost() -> Non
         lanes.arrived([entry(1, "a", of=home)])
         await until_soon(lambda: len(feed.settled) == 1, "it is through")
     assert states == ["given"]
+
+
+async def test_a_handler_that_ends_after_its_lane_was_forgotten_harms_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes_module, "CANCEL_S", 0.01)
+    free = asyncio.Event()
+
+    class Stubborn(Recorder):
+        async def handle(
+            self, entry: Entry, waiting: Sequence[Entry], permit: Permit
+        ) -> Settled | Later:
+            self.begun.append(entry.offset)
+            while entry.offset == 1 and not free.is_set():
+                try:
+                    await free.wait()
+                except asyncio.CancelledError:
+                    self.cancelled.append(entry.offset)
+            return Settled((entry,))
+
+    handler, home = Stubborn(), assigned()
+    async with running(handler, concurrency=1) as (lanes, feed):
+        lanes.arrived([entry(1, "a", of=home)])
+        await until_soon(lambda: handler.begun == [1], "it is in flight")
+        await lanes.drop([home])
+        lanes.arrived([entry(2, "a", of=assigned(1))])
+        free.set()
+        await until_soon(lambda: feed.offsets() == [2], "the worker goes on")
+        assert not lanes.broken.done()
+    assert handler.cancelled == [1]

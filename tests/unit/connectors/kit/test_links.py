@@ -71,7 +71,8 @@ def test_an_address_that_is_not_public_is_refused_even_where_it_is_named(host: s
         *("100.64.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1", "239.1.1.1", "255.255.255.255"),
         *("::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1", "2001:db8::1"),
         *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "[::1]"),
-        "2002:a00:1::1",
+        *("2002:a00:1::1", "fec0::1", "feff::1", "3fff::1", "192.88.99.1", "::ffff:192.88.99.1"),
+        *("64:ff9b:1::1", "5f00::1"),
     ],
 )
 def test_addresses_within_are_not_public_however_they_are_written(address: str) -> None:

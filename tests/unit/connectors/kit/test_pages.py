@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from connectors.kit.clock import SYSTEM
-from connectors.kit.commits import CommitFailedError
+from connectors.kit.base.clock import SYSTEM
 from connectors.kit.connector import Page, Poll
-from connectors.kit.messages import Messages
-from connectors.kit.pages import DIFFERED, MISSED, PageWriter, digest
-from connectors.kit.work import Output
+from connectors.kit.output.commits import CommitFailedError
+from connectors.kit.output.messages import Messages
+from connectors.kit.output.output import Output
+from connectors.kit.reads.pages import DIFFERED, MISSED, PageWriter, digest
 from gridwire import metrics
 from gridwire.records import Checkpoint, Notice, Partner
 from gridwire.topics import CHECKPOINTS, TRADING_GRID_NOTICES, TRADING_GRID_PARTNERS

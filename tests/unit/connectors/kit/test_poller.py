@@ -5,17 +5,18 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from connectors.kit.calls import Caller
-from connectors.kit.commits import CommitFailedError, ProducerBrokenError
 from connectors.kit.connector import MalformedError, Page, Poll, Request, Response
-from connectors.kit.messages import Messages
-from connectors.kit.poller import PAGES_MAX, Poller, Pollers
-from connectors.kit.work import Output
+from connectors.kit.http.calls import Caller
+from connectors.kit.output.commits import CommitFailedError, ProducerBrokenError
+from connectors.kit.output.messages import Messages
+from connectors.kit.output.output import Output
+from connectors.kit.reads.poller import PAGES_MAX, STOPPED_DELAY_S, Poller, Pollers
 from gridwire import dead_letters
 from gridwire.records import Checkpoint, Partner
 from gridwire.topics import CHECKPOINTS, TRADING_GRID_PARTNERS
@@ -151,6 +152,42 @@ async def test_a_platform_that_gives_the_same_cursor_for_ever_is_not_polled_for_
     await world.run(lambda: world.poller.problem is not None)
     assert "page loop" in (world.poller.problem or "")
     assert len(world.http.requests) == 2
+
+
+async def test_a_loop_over_several_cursors_stops_the_poll_with_the_long_pause_each_time() -> None:
+    def cycling(cursor: str | None, _now_ms: int) -> Generator[Request, Response, Page]:
+        yield Request("GET", "/partners")
+        return Page((partner(1),), "b" if cursor == "a" else "a", more=True)
+
+    world = World(cycling)
+    problems = []
+    pause = world.poller._clock.sleep
+
+    async def noted(delay_s: float) -> None:
+        problems.append((world.poller.problem, world.poller._failures))
+        await pause(delay_s)
+
+    world.poller._clock = replace(world.poller._clock, sleep=noted)
+    await world.run(lambda: len(world.time.slept) >= 4)
+    assert world.time.slept[:4] == [STOPPED_DELAY_S] * 4
+    assert [failures for _, failures in problems[:4]] == [1, 2, 3, 4]
+    assert all("page loop" in (problem or "") for problem, _ in problems[:4])
+
+
+async def test_a_problem_is_told_until_a_whole_pass_went_through() -> None:
+    told = []
+
+    def once_looping(cursor: str | None, _now_ms: int) -> Generator[Request, Response, Page]:
+        yield Request("GET", "/partners")
+        told.append(world.poller.problem is not None)
+        if len(told) < 4:
+            return Page((partner(1),), "b" if cursor == "a" else "a", more=True)
+        return Page((partner(1),), f"c{len(told)}", more=len(told) < 6)
+
+    world = World(once_looping)
+    await world.run(lambda: 30.0 in world.time.slept)
+    assert told[:6] == [False, False, False, True, True, True]
+    assert world.poller.problem is None
 
 
 async def test_pages_without_end_pause_after_their_bound() -> None:

@@ -9,8 +9,8 @@ from typing import Literal, get_args
 
 import pytest
 
-from connectors.kit.connector import RateAdvice
-from connectors.kit.rate import PENALTY_MIN, RateLimiter
+from connectors.kit.connector import ADVICE_S_MAX, RateAdvice
+from connectors.kit.http.rate import PENALTY_MIN, THROTTLED_PAUSE_S, RateLimiter
 
 SHARE_MIN = 0.95  # of what the platform allows
 THROTTLED_MAX = 0.001
@@ -265,3 +265,64 @@ def test_a_used_up_budget_waits_for_the_next_window() -> None:
 def test_a_pace_of_nothing_is_refused_at_start() -> None:
     with pytest.raises(ValueError, match="requests_per_s"):
         RateLimiter(0)
+
+
+@pytest.mark.parametrize(
+    ("told_s", "paused_s"),
+    [
+        (1e7, ADVICE_S_MAX),
+        (math.inf, ADVICE_S_MAX),
+        (-5.0, 0.0),
+        (math.nan, THROTTLED_PAUSE_S),
+        (None, THROTTLED_PAUSE_S),
+    ],
+)
+def test_a_429_pauses_everybody_within_the_bounds_of_advice(
+    told_s: float | None, paused_s: float
+) -> None:
+    limiter = RateLimiter(10.0)
+    limiter.throttled(sent_at=0.0, after_s=told_s, now=1.0)
+    assert limiter.blocked_s(1.0) == paused_s
+
+
+@pytest.mark.parametrize(
+    "told_s", [30_000.0, 1_800_000_030.0, 86_460.0, math.inf], ids=["ms", "epoch", "a day", "never"]
+)
+def test_a_budget_is_never_silent_for_longer_than_any_advice_is_taken_for(told_s: float) -> None:
+    limiter, now = RateLimiter(100.0), 1_000.0
+    for _ in range(3):  # each time one call finds out what there is
+        slot = limiter.take(now)
+        limiter.done()
+        limiter.learn(slot, RateAdvice(100, 0, told_s), now, now)
+        assert ADVICE_S_MAX - 1.0 <= limiter.wait_s(now) <= ADVICE_S_MAX
+        now += ADVICE_S_MAX
+        assert limiter.wait_s(now) == 0.0
+        assert limiter.per_s(now) > 0.0
+    slot = limiter.take(now)
+    limiter.done()
+    limiter.learn(slot, RateAdvice(100, 90, 10.0), now, now)
+    assert limiter.wait_s(now + 1.0) == 0.0
+
+
+def test_an_end_that_is_no_number_changes_nothing() -> None:
+    limiter = RateLimiter(10.0)
+    limiter.learn(limiter.take(1.0), RateAdvice(100, 0, math.nan), 1.0, 1.0)
+    assert limiter.wait_s(2.0) == 0.0
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_whatever_answers_say_there_is_a_pace(seed: int) -> None:
+    """Answers of one instant, windows of no length, figures below zero."""
+    dice = random.Random(seed)
+    limiter, now = RateLimiter(100.0), 1_000.0
+    under_way: list[tuple[int, float]] = []
+    for _ in range(120):
+        now += dice.choice([0.0, 0.0, 0.001, 0.01, 0.5, 2.0])
+        if limiter.wait_s(now) == 0:
+            under_way.append((limiter.take(now), now))
+        if under_way and dice.random() < 0.7:
+            slot, sent_at = under_way.pop(dice.randrange(len(under_way)))
+            limiter.done()
+            limit, left = dice.choice([10, 20, 0, -5]), dice.choice([0, 1, 5, 9, 10, 19, 20, -3])
+            limiter.learn(slot, RateAdvice(limit, left, dice.choice([0.0, 0.0, 1.0])), sent_at, now)
+    assert limiter.wait_s(now + ADVICE_S_MAX) == 0.0

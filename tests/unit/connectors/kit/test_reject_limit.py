@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.kit.reject_limit import (
+from connectors.kit.sinks.reject_limit import (
     LOOK_AGAIN_S,
     PAUSE_S_FIRST,
     PAUSE_S_MAX,
@@ -208,3 +208,11 @@ def test_the_try_itself_may_enter_again() -> None:
     attempt = world.tried()
     assert world.limit.enter(SET, attempt) == 0
     assert world.enter() == LOOK_AGAIN_S
+
+
+def test_it_says_why_the_latest_try_was_refused_and_when_the_next_one_comes() -> None:
+    world = World()
+    for _ in range(5):
+        world.limit.refused(SET, object(), "no such field")
+    assert "no such field" in (world.limit.problem or "")
+    assert f"Next try in {PAUSE_S_FIRST:.0f} s" in (world.limit.problem or "")

@@ -1,9 +1,11 @@
 """When to try again and when to give up."""
 
+import math
+
 import pytest
 
-from connectors.kit.connector import Transient
-from connectors.kit.retry import RetryPolicy
+from connectors.kit.base.retry import RetryPolicy
+from connectors.kit.connector import ADVICE_S_MAX, Transient
 
 POLICY = RetryPolicy(delay_s_first=1.0, delay_s_max=8.0, attempts_max=5, age_s_max=100.0)
 
@@ -32,3 +34,14 @@ def test_a_record_is_given_up_after_its_attempts_or_its_age() -> None:
     assert not POLICY.exhausted(4, 99.0)
     assert POLICY.exhausted(5, 0.0)
     assert POLICY.exhausted(0, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("told_s", "followed_s"),
+    [(1e7, ADVICE_S_MAX), (math.inf, ADVICE_S_MAX), (-5.0, 0.0), (math.nan, 8.0)],
+)
+def test_advice_is_followed_within_its_bounds_and_only_where_it_is_a_number(
+    told_s: float, followed_s: float
+) -> None:
+    chance = longest if math.isnan(told_s) else lambda: 0.0  # without advice: the usual delay
+    assert POLICY.delay_s(4, Transient("down", after_s=told_s), chance) == followed_s

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from connectors.kit.commits import CommitFailedError, FatalKafkaError, ProducerBrokenError
-from connectors.kit.effects import packed
-from connectors.kit.settling import REOPENS_MAX, Settling
-from connectors.kit.work import Assigned, Output, Settled
+from connectors.kit.base.fatal import FatalKafkaError
+from connectors.kit.lanes.effects import packed
+from connectors.kit.lanes.settling import REOPENS_MAX, Settling
+from connectors.kit.lanes.work import Assigned, Settled
+from connectors.kit.output.commits import CommitFailedError, ProducerBrokenError
+from connectors.kit.output.output import Output
 from tests.unit.connectors.kit.records import assigned, entry
 
 Commit = tuple[list[str], list[tuple[int, int]]]

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from connectors.kit.commits import CommitFailedError
-from connectors.kit.progress import INTENTS_MAX, Progress
-from connectors.kit.work import IntentError
+from connectors.kit.lanes.progress import INTENTS_MAX, Progress
+from connectors.kit.lanes.work import IntentError
+from connectors.kit.output.commits import CommitFailedError
 from tests.unit.connectors.kit.records import entry, turns
 from tests.unit.connectors.kit.test_settling import World
 
@@ -21,7 +21,7 @@ async def test_an_intent_is_in_the_metadata_before_it_is_granted() -> None:
     await granted
     metadata = world.committer.offsets[0].metadata
     assert metadata is not None
-    assert metadata.startswith("gw1.")
+    assert metadata.startswith("gw2.")
     world.finish(3)
     world.commit()
     successor = world.committer.offsets[0]

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from connectors.kit.clock import Clock
-from connectors.kit.commits import FatalKafkaError
-from connectors.kit.supervision import RESTARTS_MAX, Part, run_parts
+from connectors.kit.base.clock import Clock
+from connectors.kit.base.fatal import FatalKafkaError
+from connectors.kit.base.supervision import RESTARTS_MAX, Part, run_parts
 from gridwire.health import Health
 from tests.unit.connectors.kit.records import turns
 
@@ -47,7 +47,7 @@ class Starts:
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts start again at once."""
-    monkeypatch.setattr("connectors.kit.supervision.DELAY_S_FIRST", 0.0)
+    monkeypatch.setattr("connectors.kit.base.supervision.DELAY_S_FIRST", 0.0)
 
 
 async def reached(holds: Callable[[], bool]) -> None:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from connectors.kit.connector import (
+    ADVICE_S_MAX,
     Delivered,
     Misconfigured,
     Rejected,
@@ -16,7 +17,6 @@ from connectors.kit.connector import (
     Verdict,
 )
 from connectors.kit.verdicts import (
-    ADVICE_S_MAX,
     Advice,
     VerdictTable,
     delta_ms,

@@ -5,7 +5,7 @@ import pytest
 from gridwire import topics
 from gridwire.commands.letters.letter import Letter
 from gridwire.commands.letters.targets import Allowed, Refusal, Target, Targets, legs_of
-from gridwire.dead_letters import KEY_BYTES_MAX, Origin, Why
+from gridwire.dead_letters import KEY_BYTES_MAX, PERHAPS_DONE, Origin, Why
 from gridwire.kafka import MESSAGE_BYTES_MAX
 from gridwire.replays import Replay, Timer, replay_in
 from gridwire.topics import DEAD_LETTER_SINKS, DEAD_LETTER_SOURCES
@@ -69,7 +69,7 @@ def test_a_command_goes_back_to_its_topic() -> None:
     assert replay_in(found.headers) == Replay("dead-letter.sinks/0/7")
 
 
-@pytest.mark.parametrize("reason", ["outcome unknown", "learnt record does not fit its topic"])
+@pytest.mark.parametrize("reason", sorted(PERHAPS_DONE))
 def test_a_command_that_may_have_been_carried_out_goes_out_again_only_when_told_so(
     reason: str,
 ) -> None:

@@ -36,11 +36,11 @@ def test_the_streams_role_gets_no_secret_of_any_platform() -> None:
 
 def test_settings_of_the_user_do_not_reach_the_roles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRIDWIRE_FLOWS", "braze.case-notification")
-    monkeypatch.setenv("SFCC_CLIENT_ID", "somebody")
+    monkeypatch.setenv("TG_CLIENT_ID", "somebody")
     monkeypatch.setenv("KAFKA_BOOTSTRAP", "production:9092")
     told = of_role("streams", places(), Secrets(), STORIES)
     assert "GRIDWIRE_FLOWS" not in told
-    assert "SFCC_CLIENT_ID" not in told
+    assert "TG_CLIENT_ID" not in told
     assert told["KAFKA_BOOTSTRAP"] == REAL.bootstrap
 
 

@@ -1,0 +1,1 @@
+"""Calling platforms: one client, paced, behind a breaker, with tokens renewed early."""

@@ -1,0 +1,1 @@
+"""A topic carried out in ordered lanes: Kafka thread, progress, ledger, commits."""

@@ -1,0 +1,1 @@
+"""What goes to Kafka: messages, dead letters, and commits with offsets."""

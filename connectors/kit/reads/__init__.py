@@ -1,0 +1,1 @@
+"""Fetches and polls: what we ask platforms for."""

@@ -1,0 +1,1 @@
+"""Commands become operations; receipts, dead letters, batches, limits."""
