@@ -22,6 +22,7 @@ Made = tuple[Topic[Any], r.Record]
 CHANGES_PER_ORDER = 2.5
 CROWD = workload.Crowd(users=5_000)
 LINES_MAX = 3
+DAY_MS = 86_400_000
 STATUS_IDS = (11, 11, 9, 2, 2, 10, 12, 6)  # awaiting fulfilment most of the time
 THREAD_KINDS = ("order_exception", "claim", "return", "service_case")
 THREAD_STATUSES = ("open", "in_progress", "resolved")
@@ -197,6 +198,69 @@ def _availability(shop: Shop) -> Made:
     return topics.TRADING_GRID_AVAILABILITY, record
 
 
+def _feedback(shop: Shop) -> Made:
+    ref, customer = shop.chance.choice(shop.orders)
+    record = r.BrazeFeedback(
+        **shop.header(),
+        source="braze/webhook",
+        feedback_id=f"fb-{shop.number}",
+        customer_ref=customer,
+        order_ref=ref,
+        kind="survey",
+        concerns=shop.chance.choice(("delivery", "damage", "invoice", "product")),
+        question="How was it?",
+        score=float(shop.chance.randrange(1, 6)),
+        scale_max=5.0,
+        text="Could be better.",
+    )
+    return topics.BRAZE_FEEDBACK, record
+
+
+def _schedule(shop: Shop) -> Made:
+    ref, customer = shop.chance.choice(shop.orders)
+    record = r.BrazeSchedule(
+        **shop.header(),
+        source="braze/sink",
+        schedule_id=f"sc-{shop.number}",
+        customer_ref=customer,
+        order_ref=ref,
+        about="braze.service-recovery",
+        campaign_id="satisfaction-survey",
+        send_at=shop.base_ms + DAY_MS,
+        state="created",
+    )
+    return topics.BRAZE_SCHEDULES, record
+
+
+def _wish(shop: Shop) -> Made:
+    record = r.StockSubscription(
+        **shop.header(),
+        source="braze/currents",
+        sku=workload.sku(shop.product()),
+        customer_ref=shop.chance.choice(shop.users),
+        catalog="products",
+        types=("back_in_stock",),
+    )
+    return topics.BRAZE_STOCK_SUBSCRIPTIONS, record
+
+
+def _document(shop: Shop) -> Made:
+    ref, _ = shop.chance.choice(shop.orders)
+    record = r.Document(
+        **shop.header(),
+        source="trading-grid/webhooks",
+        document_id=f"dc-{shop.number}",
+        event_type="document.status_changed",
+        type=shop.chance.choice(("invoice", "pod", "rma")),
+        status=shop.chance.choice(("under_review", "approved")),
+        partner_id=workload.partner_of(workload.sku(shop.product())),
+        actor_type="partner",
+        process="claim",
+        related=(r.Related(type="order", id=ref),),
+    )
+    return topics.TRADING_GRID_DOCUMENTS, record
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """How much of the load, in percent. `early`: it may come before there is any order."""
@@ -210,12 +274,16 @@ class Share:
 SHARES = (
     Share(topics.BRAZE_ENGAGEMENT.name, 80, _engagement),
     Share(topics.BIGCOMMERCE_ORDERS.name, 6, _order),
-    Share(topics.BRAZE_PROFILES.name, 3, _profile),
-    Share(topics.BIGCOMMERCE_PRODUCTS.name, 3, _product),
-    Share(topics.TRADING_GRID_AVAILABILITY.name, 3, _availability),
-    Share(topics.BIGCOMMERCE_TRANSACTIONS.name, 2, _transaction, early=False),
+    Share(topics.BRAZE_PROFILES.name, 2, _profile),
+    Share(topics.BIGCOMMERCE_PRODUCTS.name, 2, _product),
+    Share(topics.TRADING_GRID_AVAILABILITY.name, 2, _availability),
+    Share(topics.BIGCOMMERCE_TRANSACTIONS.name, 1, _transaction, early=False),
     Share(topics.BIGCOMMERCE_ORDER_MESSAGES.name, 1, _message, early=False),
     Share(topics.TRADING_GRID_THREADS.name, 2, _thread, early=False),
+    Share(topics.TRADING_GRID_DOCUMENTS.name, 1, _document, early=False),
+    Share(topics.BRAZE_FEEDBACK.name, 1, _feedback, early=False),
+    Share(topics.BRAZE_SCHEDULES.name, 1, _schedule, early=False),
+    Share(topics.BRAZE_STOCK_SUBSCRIPTIONS.name, 1, _wish),
 )
 TOPICS = tuple(share.topic for share in SHARES)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gridwire import __version__
+from gridwire.commands.approvals.arguments import add_approvals
 from gridwire.commands.letters.arguments import add_dead_letters
 from gridwire.settings import KafkaSettings, SettingsError, load
 
@@ -126,6 +127,7 @@ def _add_over_kafka(commands: Any) -> None:
     lag = commands.add_parser("lag", help="show how far consumer groups are behind")
     lag.add_argument("--json", action="store_true", help="machine-readable")
     add_dead_letters(commands)
+    add_approvals(commands)
     backfill = commands.add_parser(
         "backfill",
         help="read again what a platform lists as changed since a time",
@@ -212,6 +214,8 @@ def _over_kafka(arguments: argparse.Namespace) -> int:
 def _read(settings: KafkaSettings, arguments: argparse.Namespace) -> int:
     if arguments.command == "dead-letters":
         return int(_module("dead_letters").run(settings, arguments))
+    if arguments.command == "approvals":
+        return int(_module("approvals.command").run(settings, arguments))
     if arguments.command == "lag":
         return int(_module("lag").lag(settings, _streams(), as_json=arguments.json))
     return int(

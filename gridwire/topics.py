@@ -13,6 +13,7 @@ from gridwire import records as r
 Kind = Literal["source", "stream", "enriched", "command", "receipt", "reference", "internal"]
 DAY_MS = 86_400_000
 LEDGER_DAYS_MAX = 7  # as long as commands are kept: what is gone cannot come a second time
+APPROVAL_DAYS_MAX = 60  # an approval that expires later could be gone before it does
 R = TypeVar("R", bound=r.Record)
 
 
@@ -84,6 +85,35 @@ BRAZE_PROFILES = Topic(
     kind="source",
     doc="Consent and segment attributes of users, keyed by customer reference.",
 )
+BRAZE_FEEDBACK = Topic(
+    name="source.braze.feedback",
+    record=r.BrazeFeedback,
+    key=lambda feedback: feedback.order_ref or feedback.customer_ref,
+    kind="source",
+    doc="What customers answered or showed, keyed by order reference; by customer where no order is named.",
+)
+BRAZE_SENDS = Topic(
+    name="source.braze.sends",
+    record=r.BrazeSend,
+    key=lambda send: send.external_send_id,
+    kind="source",
+    doc="What became of transactional messages, keyed by the command that asked for them.",
+    retention_ms=30 * DAY_MS,
+)
+BRAZE_SCHEDULES = Topic(
+    name="source.braze.schedules",
+    record=r.BrazeSchedule,
+    key=lambda schedule: schedule.customer_ref,
+    kind="source",
+    doc="Messages scheduled in Braze and taken back, keyed by customer reference.",
+)
+BRAZE_STOCK_SUBSCRIPTIONS = Topic(
+    name="source.braze.stock-subscriptions",
+    record=r.StockSubscription,
+    key=lambda subscription: subscription.sku,
+    kind="source",
+    doc="Who asked to be told when a product is back in stock, keyed by sku.",
+)
 BIGCOMMERCE_NOTICES = _notices("bigcommerce")
 BIGCOMMERCE_ORDERS = Topic(
     name="source.bigcommerce.orders",
@@ -121,6 +151,13 @@ TRADING_GRID_THREADS = Topic(
     kind="source",
     doc="Threads as they stood after each change, keyed by thread.",
 )
+TRADING_GRID_DOCUMENTS = Topic(
+    name="source.trading-grid.documents",
+    record=r.Document,
+    key=lambda document: document.document_id,
+    kind="source",
+    doc="Documents as they stood after each change, keyed by document.",
+)
 TRADING_GRID_PARTNERS = Topic(
     name="source.trading-grid.partners",
     record=r.Partner,
@@ -143,12 +180,63 @@ ORDER_THREADS = Topic(
     kind="stream",
     doc="Thread changes once per order that the thread names, keyed by order reference.",
 )
+ORDER_DOCUMENTS = Topic(
+    name="stream.order-documents",
+    record=r.OrderDocument,
+    key=lambda entry: entry.order_ref,
+    kind="stream",
+    doc="Document changes once per order that the document names, keyed by order reference.",
+)
+ORDER_CASES = Topic(
+    name="stream.order-cases",
+    record=r.CustomerCase,
+    key=lambda case: case.customer_ref,
+    kind="stream",
+    doc="Cases of a customer's orders before it is decided who speaks of them, keyed by customer reference.",
+)
 CUSTOMER_CASES = Topic(
     name="stream.customer-cases",
     record=r.CustomerCase,
     key=lambda case: case.customer_ref,
     kind="stream",
     doc="Cases that concern a customer's order, keyed by customer reference.",
+)
+DOCUMENT_RELEASES = Topic(
+    name="stream.document-releases",
+    record=r.DocumentRelease,
+    key=lambda release: release.customer_ref,
+    kind="stream",
+    doc="Processes whose documents are all approved, keyed by customer reference.",
+)
+AVAILABILITY_NOTICES = Topic(
+    name="stream.availability-notices",
+    record=r.AvailabilityNotice,
+    key=lambda notice: notice.customer_ref,
+    kind="stream",
+    doc="News of a product for each customer who waits for it, keyed by customer reference.",
+)
+FILED_FEEDBACK = Topic(
+    name="stream.filed-feedback",
+    record=r.FiledFeedback,
+    key=lambda filed: filed.customer_ref,
+    kind="stream",
+    doc="Feedback that a thread has taken up, keyed by customer reference.",
+)
+APPROVALS = Topic(
+    name="stream.approvals",
+    record=r.Approval,
+    key=lambda approval: approval.key,
+    kind="stream",
+    doc="What a person must decide before a flow goes on, keyed as the flow's state.",
+    retention_ms=APPROVAL_DAYS_MAX * DAY_MS,
+)
+APPROVAL_DECISIONS = Topic(
+    name="stream.approval-decisions",
+    record=r.ApprovalDecision,
+    key=lambda decision: decision.key,
+    kind="stream",
+    doc="What was decided by `gridwire approvals`, keyed as the state of the flow that asked.",
+    retention_ms=APPROVAL_DAYS_MAX * DAY_MS,
 )
 ORDERED_UNITS = Topic(
     name="stream.ordered-units",

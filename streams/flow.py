@@ -306,6 +306,11 @@ def on_timer(
     apply: Callable[[Fired[S], A, B], Effects],
     lookups: tuple[Lookup[Fired[S], A], Lookup[Fired[S], B]],
 ) -> OnTimer: ...
+@overload
+def on_timer(
+    apply: Callable[[Fired[S], A, B, C], Effects],
+    lookups: tuple[Lookup[Fired[S], A], Lookup[Fired[S], B], Lookup[Fired[S], C]],
+) -> OnTimer: ...
 def on_timer(apply: Callable[..., Effects], lookups: tuple[Lookup[Any, Any], ...] = ()) -> OnTimer:
     """What a fold does when a timer comes due: `apply(fired, *rows)`. Look-ups here must not wait."""
     waiting = [lookup.table.name for lookup in lookups if isinstance(lookup.missing, Wait)]

@@ -25,6 +25,13 @@ CUSTOMERS = Table(
     doc="Consent and segment of customers, partitioned by customer reference.",
     retain_days=730,  # who comes back later counts as not read yet: the profile is asked for again
 )
+SCHEDULES = Table(
+    name="schedules",
+    row=r.CustomerSchedules,
+    key=lambda row: row.customer_ref,
+    doc="Messages scheduled in Braze that have not gone out, partitioned by customer reference.",
+    retain_days=120,  # Braze schedules at most 90 days ahead
+)
 PARTNERS = Table(
     name="partners",
     row=r.Partner,

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from connectors.braze.item_ids import sku_of
 from connectors.braze.settings import BrazeSettings
 from connectors.braze.wire import (
     Channel,
@@ -29,8 +30,8 @@ from connectors.kit import money
 from connectors.kit.connector import Intake, MalformedError
 from connectors.kit.reading import read
 from gridwire.ids import derived, trace_of
-from gridwire.records import BrazeProfile, Engagement, EngagementKind
-from gridwire.topics import BRAZE_ENGAGEMENT, BRAZE_PROFILES
+from gridwire.records import BrazeProfile, Engagement, EngagementKind, StockSubscription
+from gridwire.topics import BRAZE_ENGAGEMENT, BRAZE_PROFILES, BRAZE_STOCK_SUBSCRIPTIONS
 
 EMAIL, PUSH = "users.messages.email.", "users.messages.pushnotification."
 IN_APP, SMS = "users.messages.inappmessage.", "users.messages.sms."
@@ -38,6 +39,7 @@ WEBHOOK, CANVAS = "users.messages.webhook.", "users.canvas."
 CUSTOM_EVENT, PURCHASE = "users.behaviors.CustomEvent", "users.behaviors.Purchase"
 GLOBAL_STATE = "users.behaviors.subscription.GlobalStateChange"
 GROUP_STATE = "users.behaviors.subscriptiongroup.StateChange"
+BACK_IN_STOCK = "back_in_stock"
 
 MESSAGE_KINDS: Mapping[str, tuple[EngagementKind, Channel | None]] = {
     EMAIL + "Send": ("email_send", "email"),
@@ -143,7 +145,8 @@ def _records(event: CurrentsEvent, settings: BrazeSettings) -> list[Produced] | 
     about = _about(event, settings)
     if about is None:
         return None
-    return [(BRAZE_ENGAGEMENT, _engagement(event, one, settings)) for one in about]
+    found: list[Produced] = [(BRAZE_ENGAGEMENT, _engagement(event, one, settings)) for one in about]
+    return found + _stock_subscriptions(event, settings)
 
 
 def _about(event: CurrentsEvent, settings: BrazeSettings) -> Iterator[About] | None:
@@ -255,6 +258,31 @@ def _others(
     }
     kept = {name: value for name, value in own.items() if name not in FIELDS}
     return kept | {name: value for name, value in given.items() if name not in taken}
+
+
+# ---- back in stock -------------------------------------------------------------------------------
+def _stock_subscriptions(event: CurrentsEvent, settings: BrazeSettings) -> list[Produced]:
+    """A user asked to be told: Braze does that; who waits for a product may also be told that it goes."""
+    if event.event_type != CUSTOM_EVENT or not event.user.external_user_id:
+        return []
+    if event.own.get("name") not in settings.back_in_stock_events:
+        return []
+    custom = mapping(event.own.get("custom_properties"))
+    item, types = text(custom.get("id")), custom.get("type")
+    if item is None or not isinstance(types, list) or BACK_IN_STOCK not in types:
+        return []
+    record = StockSubscription(
+        event_id=derived("braze", "stock-subscription", event.id),
+        occurred_at=event.at_ms,
+        version=event.at_ms,
+        source="braze/currents",
+        trace_id=trace_of(event.id),
+        sku=sku_of(item),
+        customer_ref=event.user.external_user_id,
+        catalog=text(custom.get("catalog_name")) or "",
+        types=tuple(one for one in types if isinstance(one, str)),
+    )
+    return [(BRAZE_STOCK_SUBSCRIPTIONS, record)]
 
 
 # ---- consent -------------------------------------------------------------------------------------

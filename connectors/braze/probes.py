@@ -4,18 +4,29 @@ That Braze looks at the key before the body is assumed, its documents do not say
 the permission is then answered 401 or 403, one with it 400, or a success that does nothing.
 """
 
+from typing import Literal
+
 from connectors.braze import verdicts
 from connectors.braze.settings import BrazeSettings
 from connectors.kit.connector import Probe, Request
 
 NOBODY = "gridwire-check"  # an external id that nobody has
 EMPTY = frozenset({400, 404})  # "nothing was asked for", "no such campaign"
+USED_BY_SOME: tuple[tuple[str, Literal["POST", "PUT"], str], ...] = (
+    ("canvas.trigger.send", "POST", verdicts.CANVAS_TRIGGER),
+    ("campaigns.trigger.schedule.create", "POST", "/campaigns/trigger/schedule/create"),
+    ("campaigns.trigger.schedule.delete", "POST", "/campaigns/trigger/schedule/delete"),
+    ("canvas.trigger.schedule.create", "POST", "/canvas/trigger/schedule/create"),
+    ("canvas.trigger.schedule.delete", "POST", "/canvas/trigger/schedule/delete"),
+    ("catalogs.replace_items", "PUT", f"{verdicts.CATALOGS}{NOBODY}/items"),
+    ("subscription.status.set", "POST", verdicts.SUBSCRIPTION),
+)
 
 
 def probes(settings: BrazeSettings) -> tuple[Probe, ...]:
     """One for each permission of BRAZE_API_KEY."""
     body = {"external_ids": [NOBODY], "fields_to_export": ["external_id"]}
-    found = (
+    found: tuple[Probe, ...] = (
         _probe("users.export.ids", Request("POST", verdicts.EXPORT_IDS, json=body)),
         _probe("users.track", Request("POST", verdicts.TRACK, json={}, expect=EMPTY)),
         _probe("campaigns.trigger.send", Request("POST", verdicts.TRIGGER, json={}, expect=EMPTY)),
@@ -24,6 +35,10 @@ def probes(settings: BrazeSettings) -> tuple[Probe, ...]:
             Request("POST", f"{verdicts.TRANSACTIONAL}{NOBODY}/send", json={}, expect=EMPTY),
             optional=True,
         ),
+    )
+    found += tuple(
+        _probe(permission, Request(method, path, json={}, expect=EMPTY), optional=True)
+        for permission, method, path in USED_BY_SOME
     )
     if settings.sms_group_id is None:
         return found

@@ -1,12 +1,21 @@
 """What is configurable about Braze. What its documents leave open is configuration, too."""
 
 import re
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 import msgspec
 
+from gridwire.records import FeedbackKind
 from gridwire.settings import Env, Secret, SettingsError
 from gridwire.shapes import URL
+
+FEEDBACK_EVENTS: Mapping[str, FeedbackKind] = {
+    "survey_answered": "survey",
+    "low_rating": "low_rating",
+    "churn_signal": "churn_signal",
+    "campaign_feedback": "campaign",
+}
 
 
 class BrazeSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,8 +33,9 @@ class BrazeSettings(msgspec.Struct, frozen=True, kw_only=True):
         Secret,
         Env(
             "BRAZE_API_KEY",
-            "a REST API key with users.track, users.export.ids, campaigns.trigger.send, "
-            "subscription.status.get and, where used, transactional.send",
+            "a REST API key with users.track, users.export.ids, campaigns.trigger.send, canvas.trigger.send, "
+            "campaigns.trigger.schedule.create and .delete, canvas.trigger.schedule.create and .delete, "
+            "catalogs.replace_items, subscription.status.get and .set and, where used, transactional.send",
         ),
     ]
     currents_token: Annotated[
@@ -43,6 +53,28 @@ class BrazeSettings(msgspec.Struct, frozen=True, kw_only=True):
             "the bearer token of webhooks from Canvases and campaigns; unset: no such route",
         ),
     ] = None
+    postback_secret: Annotated[
+        Secret | None,
+        Env(
+            "BRAZE_POSTBACK_SECRET",
+            "the `secret` in the URL of transactional postbacks; unset: no such route",
+        ),
+    ] = None
+    feedback_events: Annotated[
+        dict[str, FeedbackKind],
+        Env(
+            "BRAZE_FEEDBACK_EVENTS",
+            "a JSON object of event types of webhooks to survey, low_rating, churn_signal or campaign; "
+            "what is not in it is engagement",
+        ),
+    ] = msgspec.field(default_factory=lambda: dict(FEEDBACK_EVENTS))
+    back_in_stock_events: Annotated[
+        tuple[str, ...],
+        Env(
+            "BRAZE_BACK_IN_STOCK_EVENTS",
+            "custom events by which users ask to be told when a catalogue item is back in stock",
+        ),
+    ] = ("back_in_stock_subscribed",)
     requests_per_s: Annotated[
         float,
         msgspec.Meta(gt=0),
@@ -56,9 +88,37 @@ class BrazeSettings(msgspec.Struct, frozen=True, kw_only=True):
         msgspec.Meta(ge=1, le=75),
         Env(
             "BRAZE_TRACK_ITEMS_MAX",
-            "users per call of /users/track: 50 is right for every contract, older ones allow 75",
+            "attributes or events per call of /users/track: 50 is right for every contract, older ones allow 75",
         ),
     ] = 50
+    canvas_context: Annotated[
+        Literal["context", "canvas_entry_properties"],
+        Env("BRAZE_CANVAS_CONTEXT_KEY", "the name under which a Canvas takes its context"),
+    ] = "context"
+    schedule_context: Annotated[
+        Literal["context", "canvas_entry_properties"],
+        Env("BRAZE_SCHEDULE_CONTEXT_KEY", "the same, where an entry is scheduled"),
+    ] = "context"
+    catalog_requests_per_min: Annotated[
+        float,
+        msgspec.Meta(gt=0, le=16_000),
+        Env(
+            "BRAZE_CATALOG_REQUESTS_PER_MIN",
+            "catalogue requests a minute of one sinks process: of all together Braze looks at 10 for what is back",
+        ),
+    ] = 10.0
+    catalog_linger_s: Annotated[
+        float,
+        msgspec.Meta(ge=0, le=60),
+        Env("BRAZE_CATALOG_LINGER_S", "seconds that a catalogue request waits for more items"),
+    ] = 1.0
+    catalog_stock_field: Annotated[
+        str,
+        Env(
+            "BRAZE_CATALOG_STOCK_FIELD",
+            "the catalogue's numeric field that back-in-stock triggers look at",
+        ),
+    ] = "stock"
     sms_group_id: Annotated[
         str | None,
         Env(

@@ -1,14 +1,15 @@
-"""How Braze's events reach gridwire: Currents batches, and webhooks from Canvases and campaigns."""
+"""How Braze's events reach gridwire: Currents batches, webhooks from Canvases and campaigns, postbacks."""
 
-from connectors.braze import currents, wire
+from connectors.braze import currents, webhooks
 from connectors.braze.settings import BrazeSettings, check
 from connectors.braze.sink import platform
 from connectors.kit.connector import Delivery, Intake, Route, Source
-from connectors.kit.signatures import BearerToken
+from connectors.kit.signatures import BearerToken, SecretQuery
 from gridwire.settings import Secret
 
 CURRENTS_BODY_BYTES_MAX = 4_000_000  # 100 events by default; room for larger batches
 WEBHOOK_BODY_BYTES_MAX = 200_000
+POSTBACK_BODY_BYTES_MAX = 20_000
 
 
 def source(settings: BrazeSettings) -> Source:
@@ -17,6 +18,8 @@ def source(settings: BrazeSettings) -> Source:
     routes: tuple[Route, ...] = (currents_route(settings),)
     if settings.webhook_token is not None:
         routes += (webhook_route(settings, settings.webhook_token),)
+    if settings.postback_secret is not None:
+        routes += (postback_route(settings.postback_secret),)
     return Source(platform=platform(settings), routes=routes)
 
 
@@ -40,7 +43,7 @@ def webhook_route(settings: BrazeSettings, token: Secret) -> Route:
     """POST /braze/webhooks: webhooks made of the template in docs/braze-templates.md."""
 
     def read(delivery: Delivery) -> Intake:
-        return wire.canvas_webhook(delivery.body, settings)
+        return webhooks.canvas_webhook(delivery.body, settings)
 
     return Route(
         name="braze.webhooks",
@@ -48,4 +51,15 @@ def webhook_route(settings: BrazeSettings, token: Secret) -> Route:
         verify=(BearerToken((token,)),),
         read=read,
         body_bytes_max=WEBHOOK_BODY_BYTES_MAX,
+    )
+
+
+def postback_route(secret: Secret) -> Route:
+    """POST /braze/postbacks?secret=…: what became of transactional messages. Braze can do no more than call the URL."""
+    return Route(
+        name="braze.postbacks",
+        path="/braze/postbacks",
+        verify=(SecretQuery("secret", (secret,)),),
+        read=webhooks.postback,
+        body_bytes_max=POSTBACK_BODY_BYTES_MAX,
     )

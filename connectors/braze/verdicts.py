@@ -17,7 +17,11 @@ from connectors.kit.verdicts import VerdictTable, When, epoch_s, first, on, retr
 
 TRANSACTIONAL = "/transactional/v1/campaigns/"
 EXPORT_IDS, TRACK = "/users/export/ids", "/users/track"
-TRIGGER, GROUP_STATUS = "/campaigns/trigger/send", "/subscription/status/get"
+TRIGGER, CANVAS_TRIGGER = "/campaigns/trigger/send", "/canvas/trigger/send"
+GROUP_STATUS, SUBSCRIPTION = "/subscription/status/get", "/v2/subscription/status/set"
+CATALOGS = "/catalogs/"
+# Budgets that several endpoints draw on together.
+SENDS, SHARED, ITEMS = "sends", "shared", "catalog items"
 SUCCESS = range(200, 300)
 ITEM_REFUSED = "braze refused the item"
 # Braze's words for an external_send_id that it has already taken.
@@ -62,6 +66,10 @@ BY_URL = VerdictTable(
     (*RULES, on(404, then=Misconfigured("no such endpoint: check BRAZE_BASE_URL"))), _advice
 )
 BY_ID = VerdictTable((*RULES, on(404, then=Rejected("braze knows no such campaign"))), _advice)
+BY_CATALOG = VerdictTable(
+    (*RULES, on(404, then=Rejected("braze knows no such catalog: create it with its fields"))),
+    _advice,
+)
 
 
 def said(response: Response) -> Any:
@@ -78,8 +86,14 @@ def said(response: Response) -> Any:
 
 def verdict(request: Request, response: Response) -> Verdict:
     """The verdict on one answer; a refusal says why in Braze's words, without personal data."""
-    table = BY_ID if request.path.startswith(TRANSACTIONAL) else BY_URL
-    return detailed(table(request, response), request, said(response))
+    return detailed(_table(request)(request, response), request, said(response))
+
+
+def _table(request: Request) -> VerdictTable:
+    """A 404 is about what the path names: a campaign, a catalog, or nothing that there is."""
+    if request.path.startswith(TRANSACTIONAL):
+        return BY_ID
+    return BY_CATALOG if request.path.startswith(CATALOGS) else BY_URL
 
 
 def item_refused(request: Request, vendor_said: Any) -> Rejected:
@@ -101,8 +115,15 @@ def rate(response: Response, now_s: float) -> RateAdvice | None:
 
 
 def budget(request: Request) -> str:
-    """Braze limits each endpoint by itself."""
-    return "transactional" if request.path.startswith(TRANSACTIONAL) else request.path
+    """Braze limits most endpoints by themselves, and some together."""
+    path = request.path
+    if path.startswith(TRANSACTIONAL):
+        return "transactional"
+    if path.startswith(CATALOGS):
+        return ITEMS
+    if path in (TRIGGER, CANVAS_TRIGGER):
+        return SENDS
+    return SHARED if "/schedule/" in path or path == GROUP_STATUS else path
 
 
 def unanswered(what: str) -> Transient:

@@ -1,4 +1,4 @@
-"""Braze's JSON to records and commands to Braze's JSON; pure. Currents batches: see `currents`."""
+"""Braze's JSON to records and commands to Braze's JSON; pure. For what comes in see `currents` and `webhooks`."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -6,18 +6,15 @@ from typing import Any, Literal
 import msgspec
 
 from connectors.braze.settings import BrazeSettings
-from connectors.kit.connector import Intake, MalformedError
-from connectors.kit.reading import iso_ms, read
-from gridwire.ids import derived, trace_of
+from gridwire.ids import derived
 from gridwire.records import (
     BrazeCommand,
     BrazeProfile,
-    Engagement,
     Record,
     SetAttributes,
     TriggerCampaign,
 )
-from gridwire.topics import BRAZE_ENGAGEMENT, Topic
+from gridwire.topics import Topic
 
 Produced = tuple[Topic[Any], Record]
 Channel = Literal["email", "push", "in_app", "sms", "webhook"]
@@ -30,21 +27,6 @@ _PERSONAL = (
 PERSONAL = frozenset(_PERSONAL.split())
 CONSENTS = {"optedin": "opted_in", "subscribed": "subscribed", "unsubscribed": "unsubscribed"}
 EXPORTED = ("external_id", "email_subscribe", "push_subscribe", "country", "custom_attributes")
-
-
-class CanvasWebhook(msgspec.Struct):
-    """A webhook made of the template in docs/braze-templates.md."""
-
-    event_type: str
-    dispatch_id: str
-    external_user_id: str
-    occurred_at: str
-    campaign_id: str | None = None
-    canvas_id: str | None = None
-    order_ref: str | None = None
-    sku: str | None = None
-    region: str | None = None
-    properties: dict[str, Any] | None = None
 
 
 class ExportedUser(msgspec.Struct):
@@ -68,33 +50,6 @@ class GroupStatus(msgspec.Struct):
     """The answer of /subscription/status/get: state by external id."""
 
     status: dict[str, str]
-
-
-# ---- webhooks from Canvases and campaigns --------------------------------------------------------
-def canvas_webhook(body: Any, settings: BrazeSettings) -> Intake:
-    """A webhook made of our template. Raises MalformedError where it is not."""
-    hook = read(body, CanvasWebhook, "body")
-    if not hook.external_user_id or not hook.dispatch_id:
-        raise MalformedError("body: empty external_user_id or dispatch_id")
-    event_id = derived("braze", "webhook", hook.event_type, hook.dispatch_id, hook.external_user_id)
-    record = Engagement(
-        event_id=event_id,
-        occurred_at=iso_ms(hook.occurred_at, "occurred_at"),
-        source="braze/webhook",
-        trace_id=trace_of(event_id),
-        user_id=hook.external_user_id,
-        identified=True,
-        kind="other",
-        event_type=f"webhook.{hook.event_type}",
-        channel="webhook",
-        sku=hook.sku or None,
-        region=hook.region or None,
-        campaign_id=hook.campaign_id or None,
-        canvas_id=hook.canvas_id or None,
-        order_ref=order_ref(hook.order_ref, settings),
-        properties=impersonal(hook.properties or {}),
-    )
-    return Intake(((BRAZE_ENGAGEMENT, record),))
 
 
 # ---- what we send --------------------------------------------------------------------------------
@@ -132,7 +87,7 @@ def _attributes(change: SetAttributes) -> dict[str, Any]:
     return {**change.attributes, **own}
 
 
-def refused_items(errors: Any, count: int) -> dict[int, str] | None:
+def refused_items(errors: Any, count: int, array: str = "attributes") -> dict[int, str] | None:
     """Index → what Braze says of it, out of the `errors` of /users/track; what is not listed was processed.
 
     None where it does not say which: Braze lists objects with an index, or texts without one.
@@ -143,7 +98,7 @@ def refused_items(errors: Any, count: int) -> dict[int, str] | None:
         index = error.get("index") if isinstance(error, dict) else None
         if not isinstance(index, int) or not 0 <= index < count:
             return None
-        if error.get("input_array", "attributes") != "attributes":
+        if error.get("input_array", array) != array:
             return None
         found[index] = text(error.get("type") or error.get("message")) or ""
     return found

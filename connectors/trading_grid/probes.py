@@ -13,6 +13,7 @@ def probes(settings: TradingGridSettings) -> tuple[Probe, ...]:
         _probe("threads.read", Request("GET", settings.path("threads"), ONE)),
         _probe("availability.read", Request("GET", settings.path("availability"), ONE)),
         _probe("events.read", Request("GET", settings.path("events"), ONE)),
+        _probe("documents.read", Request("GET", settings.path("documents"), ONE)),
         _probe("threads.write"),
         _probe("insights.write"),
     )

@@ -7,7 +7,7 @@ import msgspec
 from gridwire.settings import Env, Secret, SettingsError
 from gridwire.shapes import HEADER, URL
 
-SCOPES = "partners.read threads.read threads.write availability.read insights.write events.read"
+SCOPES = "partners.read threads.read threads.write availability.read documents.read insights.write events.read"
 
 
 class TradingGridSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ class TradingGridSettings(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, str],
         Env(
             "TG_PATHS",
-            "a JSON object of paths that differ: partners, threads, availability, insights, events, "
+            "a JSON object of paths that differ: partners, threads, availability, documents, insights, events, "
             'e.g. {"threads": "/cases"}',
         ),
     ] = msgspec.field(default_factory=dict)
@@ -68,7 +68,11 @@ class TradingGridSettings(msgspec.Struct, frozen=True, kw_only=True):
             'e.g. {"thread.partner_id": "owner.id"}',
         ),
     ] = msgspec.field(
-        default_factory=lambda: {"thread.revised_delivery_at": "custom.revised_delivery_at"}
+        default_factory=lambda: {
+            "thread.revised_delivery_at": "custom.revised_delivery_at",
+            "document.process": "custom.process",
+            "document.process_ref": "custom.process_ref",
+        }
     )
     statuses: Annotated[
         dict[str, str],
@@ -106,6 +110,11 @@ class TradingGridSettings(msgspec.Struct, frozen=True, kw_only=True):
         msgspec.Meta(gt=0),
         Env("TG_AVAILABILITY_POLL_S", "seconds between two polls of availability updates"),
     ] = 300.0
+    documents_poll_s: Annotated[
+        float,
+        msgspec.Meta(gt=0),
+        Env("TG_DOCUMENTS_POLL_S", "seconds between two polls of changed documents"),
+    ] = 300.0
     events_poll_s: Annotated[
         float,
         msgspec.Meta(gt=0),
@@ -127,7 +136,10 @@ class TradingGridSettings(msgspec.Struct, frozen=True, kw_only=True):
     backfill_days: Annotated[
         int,
         msgspec.Meta(ge=0),
-        Env("TG_BACKFILL_DAYS", "days of threads and availability that the first poll reads"),
+        Env(
+            "TG_BACKFILL_DAYS",
+            "days of threads, availability and documents that the first poll reads",
+        ),
     ] = 30
 
     def path(self, resource: str) -> str:
@@ -139,10 +151,11 @@ PATHS = {
     "partners": "/partners",
     "threads": "/threads",
     "availability": "/availability-updates",
+    "documents": "/documents",
     "insights": "/insights",
     "events": "/events",
 }
-OBJECTS = frozenset({"thread", "partner", "availability"})
+OBJECTS = frozenset({"thread", "partner", "availability", "document"})
 
 
 def check(settings: TradingGridSettings) -> None:

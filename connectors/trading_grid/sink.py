@@ -118,7 +118,10 @@ class Writer:
 
     def add_comment(self, command: TradingGridCommand, comment: AddComment) -> Steps:
         """Comments on a thread; the object id is the comment's."""
-        found = yield from self._look_up(comment.system, comment.external_ref)
+        if comment.thread_id is None:
+            found = yield from self._look_up(comment.system, comment.external_ref)
+        else:
+            found = LookedUp(comment.thread_id, None)
         path = f"{self._path_of(found)}/comments"
         if self._key_is_gone(command, found):
             written = yield from self._written(path, comment)

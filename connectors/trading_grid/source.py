@@ -1,4 +1,4 @@
-"""How Trading Grid's changes reach gridwire: webhooks, what completes them, and four polls."""
+"""How Trading Grid's changes reach gridwire: webhooks, what completes them, and five polls."""
 
 from collections.abc import Callable, Generator
 from typing import Any
@@ -22,7 +22,7 @@ from connectors.kit.connector import (
 from connectors.kit.cursors import Chain, Chains
 from connectors.kit.reading import ms_iso
 from connectors.kit.signatures import StandardWebhooks, whsec_key
-from connectors.trading_grid import paging, verdicts, wire
+from connectors.trading_grid import documents, paging, verdicts, wire
 from connectors.trading_grid.feed import EventFeed
 from connectors.trading_grid.probes import probes
 from connectors.trading_grid.settings import TradingGridSettings, check
@@ -31,6 +31,7 @@ from gridwire.records import Notice, Record
 from gridwire.settings import Secret, SettingsError
 from gridwire.topics import (
     TRADING_GRID_AVAILABILITY,
+    TRADING_GRID_DOCUMENTS,
     TRADING_GRID_NOTICES,
     TRADING_GRID_PARTNERS,
     TRADING_GRID_THREADS,
@@ -81,9 +82,12 @@ def source(settings: TradingGridSettings) -> Source:
             wire.THREAD: reader.fetch_thread,
             wire.PARTNER: reader.fetch_partner,
             wire.AVAILABILITY: reader.fetch_availability,
+            wire.DOCUMENT: reader.fetch_document,
         },
         polls=polls(settings, reader),
-        webhooks_only=("comments on and attachments of threads, beyond 7 days",),
+        webhooks_only=(
+            "comments on and attachments of threads, acknowledgements of documents, beyond 7 days",
+        ),
     )
 
 
@@ -98,6 +102,7 @@ def polls(settings: TradingGridSettings, reader: "Reader") -> tuple[Poll, ...]:
             reader.poll_availability,
             between,
         ),
+        Poll("trading-grid.documents", settings.documents_poll_s, reader.poll_documents, between),
         Poll(
             "trading-grid.events",
             settings.events_poll_s,
@@ -164,6 +169,13 @@ class Reader:
         _not_behind(found.version, notice)
         return ((TRADING_GRID_PARTNERS, wire.partner(found, notice)),)
 
+    def fetch_document(self, notice: Notice) -> FetchSteps:
+        """The document of a notice. Raises NotThereError, MalformedError."""
+        found = yield from self._object("documents", notice)
+        read = documents.document_of(found, self._settings)
+        _not_behind(read.version, notice)
+        return ((TRADING_GRID_DOCUMENTS, documents.noticed(read, notice)),)
+
     def _object(self, resource: str, notice: Notice) -> Generator[Request, Response, Any]:
         path = f"{self._settings.path(resource)}/{quote(notice.resource_id, safe='')}"
         response = yield Request("GET", path, expect=frozenset({404}))
@@ -203,6 +215,11 @@ class Reader:
         at = self._chains.begin(checkpoint, now_ms, self._first_ms(now_ms), paging.earlier)
         return self._poll("availability", at, TRADING_GRID_AVAILABILITY, self._availability)
 
+    def poll_documents(self, checkpoint: str | None, now_ms: int) -> PageSteps:
+        """One page of changed documents."""
+        at = self._chains.begin(checkpoint, now_ms, self._first_ms(now_ms), paging.earlier)
+        return self._poll("documents", at, TRADING_GRID_DOCUMENTS, self._document)
+
     def _first_ms(self, now_ms: int) -> int:
         return now_ms - self._settings.backfill_days * DAY_MS
 
@@ -214,6 +231,9 @@ class Reader:
 
     def _availability(self, row: Any) -> Record:
         return wire.availability(self.availability_of(row), None)
+
+    def _document(self, row: Any) -> Record:
+        return documents.polled(documents.document_of(row, self._settings))
 
     def _poll(self, resource: str, at: Chain, topic: Topic[Any], to_record: ToRecord) -> PageSteps:
         refused = EXPIRED if at.cursor else frozenset()

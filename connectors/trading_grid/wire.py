@@ -46,10 +46,10 @@ from gridwire.records import (
 from gridwire.topics import TRADING_GRID_NOTICES
 from gridwire.vocabulary import ReasonCode, ResolutionAction, ThreadStatus
 
-THREAD, PARTNER, AVAILABILITY = "thread", "partner", "availability"
-READ = frozenset((THREAD, PARTNER, AVAILABILITY))
+THREAD, PARTNER, AVAILABILITY, DOCUMENT = "thread", "partner", "availability", "document"
+READ = frozenset((THREAD, PARTNER, AVAILABILITY, DOCUMENT))
 NOT_READ_YET = frozenset(
-    ("document", "announcement", "launch", "purchase_order", "fulfilment", "milestone", "insight")
+    ("announcement", "launch", "purchase_order", "fulfilment", "milestone", "insight")
 )
 BESIDE_STATE = frozenset(
     ("thread.comment_added", "thread.comment_updated", "thread.attachment_added")
@@ -191,7 +191,7 @@ def _state(found: ThreadJson, theirs: str, settings: TradingGridSettings) -> Thr
         related=tuple(Related(type=one.type, id=one.id) for one in found.related or ()),
         lines=tuple(map(_line, found.lines or ())),
         resolution=_resolution(decided) if decided else None,
-        custom={name: _plain(value) for name, value in (found.custom or {}).items()},
+        custom={name: plain(value) for name, value in (found.custom or {}).items()},
     )
 
 
@@ -223,7 +223,7 @@ def _resolution(found: ResolutionJson) -> Resolution:
     )
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
     """A custom field as text, nested values as JSON."""
     if isinstance(value, str):
         return value

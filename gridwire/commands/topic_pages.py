@@ -33,6 +33,7 @@ STATES: Mapping[str, str] = {
     SEEN_STORE: "Event ids seen lately, per source topic.",
 }
 DEAD_LETTERS_COMMAND = "`gridwire dead-letters`"
+APPROVALS_COMMAND = "`gridwire approvals`"
 Schema = Mapping[str, Any]
 
 
@@ -92,6 +93,8 @@ def _writers(topic: Topic[Any], whole: Plan) -> Iterator[str]:
         yield "polls"
     if topic is topics.DEAD_LETTER_MARKS:
         yield DEAD_LETTERS_COMMAND
+    if topic is topics.APPROVAL_DECISIONS:
+        yield APPROVALS_COMMAND
     yield from (leg.label for leg in whole.legs if topic in leg.outputs.values())
 
 
@@ -102,6 +105,8 @@ def _readers(topic: Topic[Any], whole: Plan) -> Iterator[str]:
         yield "its fetches"
     if topic is topics.DEAD_LETTER_MARKS:
         yield DEAD_LETTERS_COMMAND
+    if topic in (topics.APPROVALS, topics.APPROVAL_DECISIONS):
+        yield APPROVALS_COMMAND
     if topic is topics.CHECKPOINTS:
         yield "polls"
     yield from (f"table {one.name}" for one in whole.references if one.copy_of is topic)

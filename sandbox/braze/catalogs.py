@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,13 +12,24 @@ from uuid import uuid4
 from starlette.routing import Route
 
 from sandbox.braze.api import Api, Body, Call, Reply
-from sandbox.braze.catalog_items import Catalog, Item, ItemError, check_ids, check_values, write
+from sandbox.braze.catalog_items import (
+    Catalog,
+    Item,
+    ItemError,
+    StockChanged,
+    check_ids,
+    check_values,
+    write,
+)
 from sandbox.braze.messaging import Outbox
 from sandbox.braze.profiles import Profile
+from sandbox.braze.settings import Settings
+from sandbox.core.ratelimit import FixedWindow
 
 ITEMS_PER_PAGE = 50
 SUBSCRIPTION_VALID_S = 90 * 86_400.0
 SUBSCRIPTIONS_PER_ITEM_MAX = 10_000
+OVERLOOKED_KEPT_MAX = 10_000
 PERMISSIONS = {
     "POST": "catalogs.add_items",
     "PATCH": "catalogs.update_items",
@@ -46,15 +58,37 @@ def refused(status: int, error: ItemError) -> Reply:
 class Catalogs:
     """A bulk request is checked as a whole; what fails on a single item later is not reported."""
 
-    def __init__(self, outbox: Outbox, now_s: Callable[[], float]) -> None:
+    def __init__(
+        self, outbox: Outbox, settings: Callable[[], Settings], now_s: Callable[[], float]
+    ) -> None:
         self._outbox = outbox
+        self._settings = settings
         self._now_s = now_s
+        self._looks: FixedWindow | None = None
         self.all: dict[str, Catalog] = {}
         self.waiting: dict[tuple[str, str], list[Waiting]] = {}
+        self.overlooked: deque[Body] = deque(maxlen=OVERLOOKED_KEPT_MAX)
 
     def clear(self) -> None:
         self.all.clear()
         self.waiting.clear()
+        self.overlooked.clear()
+        self.forget_window()
+
+    def forget_window(self) -> None:
+        """After a reset or a change of limits."""
+        self._looks = None
+
+    def _seen(self) -> StockChanged:
+        """What is done about the stock of one request: looked at, or not, where there are too many of them."""
+        if self._looks is None:
+            self._looks = FixedWindow(*self._settings().rate_limits["catalogs.triggers"])
+        looked_at = self._looks.take(self._now_s()).allowed
+        return self._stock_changed if looked_at else self._overlooked
+
+    def _overlooked(self, catalog: Catalog, item_id: str, was: Any, now: Any) -> None:
+        facts = {"catalog": catalog.name, "item_id": item_id, "was": was, "now": now}
+        self.overlooked.append({"at": self._now_s(), **facts})
 
     def routes(self, api: Api) -> list[Route]:
         bulk, one = "/catalogs/{catalog}/items", "/catalogs/{catalog}/items/{id}"
@@ -102,8 +136,9 @@ class Catalogs:
         wrong = self._check(catalog, items)
         if wrong is not None or catalog is None or not isinstance(items, list):
             return refused(*(wrong or (400, ItemError("item-array-invalid", "'items' is missing"))))
+        seen = self._seen()
         for item in items:
-            write(catalog, verb, item, self._stock_changed)
+            write(catalog, verb, item, seen)
         return Reply(202, {"message": "success"})
 
     def single(self, verb: str, call: Call) -> Reply:
@@ -118,7 +153,7 @@ class Catalogs:
             return refused(*(wrong or (404, ItemError("catalog-not-found", "no such catalog"))))
         if len(merged) != 1:
             return refused(400, ItemError("request-includes-too-many-items", "exactly one item"))
-        if not write(catalog, verb, merged[0], self._stock_changed):
+        if not write(catalog, verb, merged[0], self._seen()):
             return refused(404 if verb != "POST" else 400, MISSED[verb])
         return Reply(201 if verb == "POST" else 200, {"message": "success"})
 
@@ -145,6 +180,14 @@ class Catalogs:
         if item is None:
             return refused(404, ItemError("item-not-found", "there is no item of this id"))
         return Reply(200, {"items": [item], "message": "success"})
+
+    def subscriptions(self) -> list[Body]:
+        """Who waits for which item."""
+        return [
+            {"catalog": catalog, "item_id": item_id, "external_id": one.profile.external_id}
+            for (catalog, item_id), waiting in self.waiting.items()
+            for one in waiting
+        ]
 
     def event_seen(self, profile: Profile, event: Body) -> None:
         """A custom event may be a back-in-stock subscription; the item's stock must be 0 then."""

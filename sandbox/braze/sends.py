@@ -14,8 +14,9 @@ from uuid import uuid4
 from starlette.routing import Route
 
 from sandbox.braze.api import Api, Body, Call, Refused, Reply, require_list, require_object
-from sandbox.braze.messaging import Outbox, Program
+from sandbox.braze.messaging import Outbox
 from sandbox.braze.profiles import Profile, ProfileError, Profiles
+from sandbox.braze.programs import Program
 from sandbox.braze.track import Track, is_time
 
 RECIPIENTS_MAX = 50
@@ -236,7 +237,8 @@ class Sends:
         return Reply(201, {"message": "success"})
 
     def run_due(self) -> None:
-        """Send what has come due; called before anybody calls or looks."""
+        """Send what has come due, steps of canvases too; called before anybody calls or looks."""
+        self._outbox.journeys.run_due()
         while self._due and self._due[0][0] <= self._now_s():
             _, schedule_id = heapq.heappop(self._due)
             schedule = self.schedules[schedule_id]
@@ -246,3 +248,4 @@ class Sends:
             program = self._outbox.programs.get((schedule.program.kind, schedule.program.id))
             if program is not None and program.status == "active":
                 self.run(program, schedule.body, schedule.dispatch_id)
+        self._outbox.journeys.run_due()

@@ -40,9 +40,12 @@ RATE_LIMITS: dict[str, tuple[int, float]] = {
     "subscription.status.set": (5_000, 60.0),
     "catalogs.items.async": (16_000, 60.0),
     "catalogs.items.sync": (50, 60.0),
+    "catalogs.triggers": (10, 60.0),
     "shared": (250_000, 3_600.0),
 }
-"""Group -> (calls, window in seconds)."""
+"""Group -> (calls, window in seconds). `catalogs.triggers` refuses nothing: what is written beyond it brings nobody the
+news that a product is back in stock.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,14 @@ class Currents:
     url: str
     token: str | None = None
     batch_max: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookStep:
+    """Where webhook steps of canvases and campaigns post."""
+
+    url: str
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,7 @@ class Settings:
     maintenance: bool = False
     currents: Currents | None = None
     postback_url: str | None = None
+    webhook_step: WebhookStep | None = None
     transactional_queued_s: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
@@ -81,6 +93,7 @@ class Settings:
             "maintenance": self.maintenance,
             "currents": {"url": url},
             "postback_url": self.postback_url,
+            "webhook_step": {"url": self.webhook_step.url if self.webhook_step else None},
             "transactional_queued_s": self.transactional_queued_s,
         }
 
@@ -120,6 +133,15 @@ def _currents(given: Any) -> Currents | None:
         raise ControlError("currents is {url, token?, batch_max?} or null") from error
 
 
+def _webhook_step(given: Any) -> WebhookStep | None:
+    if given is None:
+        return None
+    try:
+        return WebhookStep(**given)
+    except TypeError as error:
+        raise ControlError("webhook_step is {url, token?} or null") from error
+
+
 def configured(settings: Settings, given: dict[str, Any]) -> Settings:
     """The settings with what is given. Raises ControlError naming a wrong or unknown field."""
     for name, value in given.items():
@@ -137,6 +159,8 @@ def configured(settings: Settings, given: dict[str, Any]) -> Settings:
             settings = replace(settings, maintenance=bool(value))
         elif name == "currents":
             settings = replace(settings, currents=_currents(value))
+        elif name == "webhook_step":
+            settings = replace(settings, webhook_step=_webhook_step(value))
         elif name == "transactional_queued_s":
             settings = replace(settings, transactional_queued_s=float(value))
         elif name == "postback_url":

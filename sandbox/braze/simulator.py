@@ -14,8 +14,10 @@ from sandbox.braze.catalog_items import parse_catalog
 from sandbox.braze.catalogs import Catalogs
 from sandbox.braze.currents import CurrentsConnector
 from sandbox.braze.engagement import generate, parse_options
-from sandbox.braze.messaging import Outbox, parse_program
+from sandbox.braze.life import Life
+from sandbox.braze.messaging import Outbox
 from sandbox.braze.profiles import Profile, ProfileError, Profiles, apply_attribute
+from sandbox.braze.programs import parse_program
 from sandbox.braze.sends import Sends
 from sandbox.braze.settings import Settings, configured
 from sandbox.braze.subscriptions import Subscriptions
@@ -40,7 +42,7 @@ class Braze:
         self._settings = Settings()
         self._profiles = Profiles()
         self._outbox = Outbox(world.now_s)
-        self._catalogs = Catalogs(self._outbox, world.now_s)
+        self._catalogs = Catalogs(self._outbox, lambda: self._settings, world.now_s)
         self._track = Track(self._profiles, lambda: self._settings, self._event_seen)
         self._sends = Sends(self._profiles, self._outbox, self._track, world.now_s)
         self._transactional = Transactional(
@@ -48,6 +50,14 @@ class Braze:
         )
         self._subscriptions = Subscriptions(self._profiles)
         self._currents = CurrentsConnector(world.webhooks, lambda: self._settings)
+        self._life = Life(
+            self._profiles,
+            self._outbox,
+            self._track,
+            currents=self._currents,
+            webhooks=world.webhooks,
+            settings=lambda: self._settings,
+        )
         self._api = Api(lambda: self._settings, world.now_s)
         self._api.before_each = self._sends.run_due
 
@@ -113,12 +123,22 @@ class Braze:
             "messages": list(self._outbox.received),
             "withheld": list(self._outbox.withheld),
             "canvas_entries": [entry.as_json() for entry in self._outbox.entries],
+            "back_in_stock": self._catalogs.subscriptions(),
+            "overlooked_stock": list(self._catalogs.overlooked),
             "schedules": [one.as_json() for one in self._sends.schedules.values()],
             "currents": self._currents.as_json(),
         }
 
     def trigger(self, event: str, body: JsonObject) -> JsonObject:
-        """`currents` {events} posts events as given, `engagement` {n, seed, …} generates them."""
+        """`currents` {events} posts events as given, `engagement` {n, seed, …} generates them; the rest: see `Life`."""
+        self._sends.run_due()
+        lived = {
+            "event": self._life.event,
+            "enter": self._life.enter,
+            "webhook": self._life.webhook,
+        }
+        if event in lived:
+            return lived[event](dict(body))
         if event == "currents":
             events = body.get("events")
             if not isinstance(events, list):
@@ -126,7 +146,9 @@ class Braze:
             return {"batches": self._currents.post(events), "posted": len(events)}
         if event == "engagement":
             return self._engagement(dict(body))
-        raise ControlError(f"no trigger {event!r}; there are currents, engagement", 404)
+        raise ControlError(
+            f"no trigger {event!r}; there are currents, engagement, {', '.join(lived)}", 404
+        )
 
     def _engagement(self, body: JsonObject) -> JsonObject:
         """With `return_events` the answer holds the events themselves."""
@@ -139,6 +161,7 @@ class Braze:
         self._settings = configured(self._settings, settings)
         if "rate_limits" in settings:
             self._api.forget_windows()
+            self._catalogs.forget_window()
         if "currents" in settings:
             self._currents.clear()
         return self._settings.as_json()

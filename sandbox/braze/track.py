@@ -141,9 +141,13 @@ class Track:
             raise ProfileError("time is required in ISO 8601")
         check_properties(item.get("properties"))
         profile = self._profile(item)
-        if profile is None:
-            return
-        event: Body = {n: item[n] for n in ("name", "time", "app_id", "properties") if n in item}
+        if profile is not None:
+            kept = ("name", "time", "app_id", "properties")
+            self.happened(profile, {name: item[name] for name in kept if name in item})
+
+    def happened(self, profile: Profile, event: Body) -> None:
+        """A custom event, with all that follows from it. Raises ProfileError."""
+        check_properties(event.get("properties"))
         profile.remember(profile.events, event)
         self._event_seen(profile, event)
 

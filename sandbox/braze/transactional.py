@@ -13,7 +13,8 @@ from uuid import uuid4
 from starlette.routing import Route
 
 from sandbox.braze.api import Api, Body, Call, Refused, Reply, require_object
-from sandbox.braze.messaging import Outbox, Program
+from sandbox.braze.messaging import Outbox
+from sandbox.braze.programs import Program
 from sandbox.braze.sends import Sends, check_recipient
 from sandbox.braze.settings import Settings
 from sandbox.core.webhooks import WebhookSender

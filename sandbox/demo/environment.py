@@ -36,6 +36,8 @@ class Secrets:
 
     braze_key: str = field(default_factory=_token)
     currents_token: str = field(default_factory=_token)
+    braze_webhook: str = field(default_factory=_token)
+    braze_postback_secret: str = field(default_factory=_token)
     bigcommerce_token: str = field(default_factory=_token)
     bigcommerce_client_secret: str = field(default_factory=_token)
     bigcommerce_hook: str = field(default_factory=_token)
@@ -114,7 +116,11 @@ def _platform_variables(places: Places, known: Secrets) -> dict[str, str]:
         "BRAZE_BASE_URL": f"{places.sandbox_url}/braze",
         "BRAZE_API_KEY": known.braze_key,
         "BRAZE_CURRENTS_TOKEN": known.currents_token,
+        "BRAZE_WEBHOOK_TOKEN": known.braze_webhook,
+        "BRAZE_POSTBACK_SECRET": known.braze_postback_secret,
         "BRAZE_REQUESTS_PER_S": str(REQUESTS_PER_S),
+        "BRAZE_CATALOG_REQUESTS_PER_MIN": str(REQUESTS_PER_S * 60),
+        "BRAZE_CATALOG_LINGER_S": "0.2",
         "BIGCOMMERCE_API_URL": f"{places.sandbox_url}/bigcommerce",
         "BIGCOMMERCE_STORE_HASH": "sandbox",
         "BIGCOMMERCE_ACCESS_TOKEN": known.bigcommerce_token,
@@ -134,12 +140,14 @@ def _platform_variables(places: Places, known: Secrets) -> dict[str, str]:
 
 
 def _flow_variables(stories: Sequence[Story]) -> dict[str, str]:
+    told = [(story.flow_id, story.settings) for story in stories]
+    told += [one for story in stories for one in story.feeds.items()]
     return {
-        f"GRIDWIRE_FLOW_{story.flow_id.upper().replace('.', '_').replace('-', '_')}": json.dumps(
-            dict(story.settings)
+        f"GRIDWIRE_FLOW_{flow_id.upper().replace('.', '_').replace('-', '_')}": json.dumps(
+            dict(settings)
         )
-        for story in stories
-        if story.settings
+        for flow_id, settings in told
+        if settings
     }
 
 
@@ -174,7 +182,10 @@ def configuration(known: Secrets, run: int) -> dict[str, dict[str, object]]:
         "access_token": known.bigcommerce_token,
     }
     return {
-        "braze": {"keys": [{"key": known.braze_key}]},
+        "braze": {
+            "keys": [{"key": known.braze_key}],
+            "rate_limits": {"catalogs.triggers": {"limit": REQUESTS_PER_S * 60, "window_s": 60.0}},
+        },
         "bigcommerce": {
             "accounts": [account],
             "quota_requests": REQUESTS_PER_S * 30,
@@ -191,7 +202,12 @@ def destinations(gateway_url: str, known: Secrets) -> dict[str, dict[str, object
     """Platform → where its webhooks go and what they are signed with (`configure`)."""
     return {
         "braze": {
-            "currents": {"url": f"{gateway_url}/braze/currents", "token": known.currents_token}
+            "currents": {"url": f"{gateway_url}/braze/currents", "token": known.currents_token},
+            "webhook_step": {
+                "url": f"{gateway_url}/braze/webhooks",
+                "token": known.braze_webhook,
+            },
+            "postback_url": f"{gateway_url}/braze/postbacks?secret={known.braze_postback_secret}",
         },
         "trading-grid": {
             "webhook": {

@@ -124,6 +124,7 @@ class Scenario:
         return {
             "bigcommerce_client_secret": self.known.bigcommerce_client_secret,
             "bigcommerce_hook": self.known.bigcommerce_hook,
+            "braze_webhook": self.known.braze_webhook,
             "currents_token": self.known.currents_token,
             "trading_grid_webhook": self.known.trading_grid_webhook,
         }

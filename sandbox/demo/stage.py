@@ -89,6 +89,10 @@ class Stage:
         """Shoppers, staff or payment providers do something. Raises CallError."""
         return await self.platforms.trigger("bigcommerce", event, body)
 
+    async def braze(self, event: str, **body: Any) -> Any:
+        """Users do something, or a webhook step posts what they said. Raises CallError."""
+        return await self.platforms.trigger("braze", event, body)
+
     async def currents(self, events: list[dict[str, Any]]) -> Any:
         """Braze posts engagement events. Raises CallError."""
         return await self.platforms.trigger("braze", "currents", {"events": events})

@@ -56,8 +56,8 @@ class Cast:
 class Story:
     """`expect` answers what is not (yet) so; an empty list is a happy end.
 
-    `settings`: what differs from the flow's defaults in the demo (short times). `dead_letters`: how many records
-    of the flow end as dead letters in the course of the story.
+    `settings`: what differs from the flow's defaults in the demo (short times); `feeds`: the same of feeds, by id.
+    `dead_letters`: how many records of the flow end as dead letters in the course of the story.
     """
 
     flow_id: str
@@ -65,6 +65,7 @@ class Story:
     play: Callable[[Stage], Awaitable[None]]
     expect: Callable[[World], list[str]]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    feeds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     dead_letters: int = 0
 
 

@@ -34,6 +34,7 @@ class Business:
             "comment-edited": lambda body: self._patch("comment", body),
             "thread-escalated": self._thread_escalated,
             "sla-breached": self._sla_breached,
+            "document-expiring": self._document_expiring,
             "availability-published": self._availability_published,
             "availability-decided": self._availability_decided,
             "partner-changed": lambda body: self._patch("partner", body),
@@ -110,6 +111,12 @@ class Business:
         after = {**thread, "sla": {**thread.get("sla", {}), "breached": True}}
         events = ["thread.sla_breached"]
         return self._engine.replace(KINDS["thread"], thread, after, SYSTEM, events=events)
+
+    def _document_expiring(self, body: Object) -> Object:
+        """{id}: its end is near; nothing of it changes."""
+        document, _ = self._target("document", body)
+        events = ["document.expiring"]
+        return self._engine.replace(KINDS["document"], document, document, SYSTEM, events=events)
 
     def _availability_published(self, body: Object) -> Object:
         """An update of its fields, with `decision` to have it decided at once."""

@@ -36,10 +36,13 @@ class BoundLeg:
     keyed: bool = False
 
     @property
-    def only_commands(self) -> bool:
-        """It exists to act on platforms: before go-live it has nothing to do, and nothing to remember."""
+    def acts(self) -> bool:
+        """It exists to act on platforms: before go-live it has nothing to do, and nothing to remember.
+
+        What it tells other legs besides (streams) is of what it did, or did not do. A data product is not.
+        """
         kinds = {topic.kind for topic in self.leg.writes}
-        return kinds == {"command"}
+        return "command" in kinds and kinds <= {"command", "stream"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

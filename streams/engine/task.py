@@ -145,7 +145,7 @@ class Task:
     def _live(self, bound: BoundLeg, incoming: Incoming) -> list[tuple[Message, Record]]:
         """What a leg is to see: one that only gives commands would remember having given those withheld."""
         since_ms = self._limits.go_live_ms
-        if not since_ms or not bound.only_commands:
+        if not since_ms or not bound.acts:
             return incoming.pairs
         live = [pair for pair in incoming.pairs if pair[1].occurred_at >= since_ms]
         early = len(incoming.messages) - len(live)

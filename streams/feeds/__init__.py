@@ -5,10 +5,12 @@ from typing import Any
 from streams.feeds import (
     customer_cases,
     customers,
+    order_documents,
     order_threads,
     ordered_units,
     orders,
     products,
+    schedules,
 )
 from streams.flow import Flow
 
@@ -17,6 +19,8 @@ FEEDS: tuple[Flow[Any], ...] = (
     products.FLOW,
     customers.FLOW,
     order_threads.FLOW,
+    order_documents.FLOW,
+    schedules.FLOW,
     customer_cases.FLOW,
     ordered_units.FLOW,
 )

@@ -1,18 +1,64 @@
-"""Thread changes per order → the customer whose order it is, keyed by the customer."""
+"""Threads of orders → the customers whose orders they are, and who speaks to them about each status."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 
 from gridwire import topics
-from gridwire.records import CustomerCase, Order, OrderThread, Partner
-from streams.flow import Effects, Filtered, Flow, GoOn, Leg, Wait, join
-from streams.rules.bounds import Minutes
-from streams.tables import ORDERS, PARTNERS
+from gridwire.records import (
+    BrazeCommand,
+    Customer,
+    CustomerCase,
+    FiledFeedback,
+    Order,
+    OrderThread,
+    Partner,
+    RefreshProfile,
+)
+from streams.flow import (
+    Effects,
+    Filtered,
+    Fired,
+    Flow,
+    Fold,
+    Forget,
+    GoOn,
+    Keep,
+    Leg,
+    SetTimer,
+    Wait,
+    join,
+    on,
+    on_timer,
+)
+from streams.rules import consent
+from streams.rules.bounds import Minutes, NotNegative, Positive
+from streams.rules.dates import DAY_MS, SECOND_MS
+from streams.rules.precedence import CLAIMS, ORDER, Claim, Speaker
+from streams.rules.speaking import INTERNAL, Deciding, Ears, filed_of
+from streams.tables import CUSTOMERS, ORDERS, PARTNERS
+
+FLOW_ID = "feed.customer-cases"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """`order_wait_minutes`: how long a thread change waits for its order before it is a dead letter."""
+    """How cases reach customers.
+
+    order_wait_minutes, profile_wait_minutes: how long a thread change waits for its order, and a case for the
+    customer's profile, before it is a dead letter. speakers: flows that may speak; take out those that run nowhere, or
+    nobody tells what they would have told. collapse_s: statuses of a thread within it become one message. again_days:
+    how long a flow that spoke of a thread counts as having done so: a customer who was won back is not won back again
+    when the thread is reopened. threads_max: remembered per customer. keep_days: how long a quiet thread is remembered.
+    """
 
     order_wait_minutes: Minutes = 30
+    profile_wait_minutes: Minutes = 30
+    speakers: tuple[Speaker, ...] = ORDER
+    collapse_s: NotNegative = 60
+    again_days: Positive = 30
+    threads_max: Positive = 200
+    keep_days: Positive = 180
 
 
 def address(entry: OrderThread, order: Order, partner: Partner | None) -> Effects:
@@ -31,25 +77,100 @@ def address(entry: OrderThread, order: Order, partner: Partner | None) -> Effect
     )
 
 
-def legs(settings: Settings) -> tuple[Leg, ...]:
-    waiting = Wait(minutes=settings.order_wait_minutes)
+def refresh(case: CustomerCase) -> BrazeCommand:
+    """Asks Braze what the customer consents to."""
+    return BrazeCommand(
+        flow=FLOW_ID,
+        lane=case.customer_ref,
+        operation="refresh_profile",
+        refresh_profile=RefreshProfile(customer_ref=case.customer_ref),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Assigning:
+    """The fold's functions: every case passes, with the flow that speaks about its status."""
+
+    deciding: Deciding
+    threads_max: int
+    keep_ms: int
+
+    def assign(self, case: CustomerCase, ears: Ears | None, customer: Customer) -> Effects:
+        """Who cannot be reached is told nothing, so nothing is remembered of it either."""
+        if case.thread.status in INTERNAL:
+            yield msgspec.structs.replace(case, event_id="")
+            return
+        ears = ears or Ears()
+        decided, heard = self.deciding.decided(case, ears)
+        yield msgspec.structs.replace(decided, event_id="")
+        if consent.unreachable(customer):
+            return
+        thread_id = case.thread.thread_id
+        threads = {**ears.threads, thread_id: heard}
+        if len(threads) > self.threads_max:
+            others = [name for name in threads if name != thread_id]
+            del threads[min(others, key=lambda name: (threads[name].changed_at, name))]
+        yield Keep(msgspec.structs.replace(ears, threads=threads))
+        yield SetTimer("forget", heard.changed_at + self.keep_ms)
+
+    def note(self, feedback: FiledFeedback, ears: Ears | None) -> Effects:
+        """A thread has taken up what the customer said: whoever closes the loop speaks about its end."""
+        ears, one = ears or Ears(), filed_of(feedback)
+        filed = (*(f for f in ears.filed if f.feedback_id != one.feedback_id), one)
+        yield Keep(msgspec.structs.replace(ears, filed=filed[-self.threads_max :]))
+        yield SetTimer("forget", one.filed_at + self.keep_ms)
+
+    def forget(self, fired: Fired[Ears]) -> Effects:
+        """Drops what has long been quiet."""
+        since = fired.now_ms - self.keep_ms
+        threads = {n: one for n, one in fired.state.threads.items() if one.changed_at > since}
+        filed = tuple(one for one in fired.state.filed if one.filed_at > since)
+        if not threads and not filed:
+            yield Forget()
+            return
+        oldest = [one.changed_at for one in threads.values()] + [one.filed_at for one in filed]
+        yield Keep(Ears(threads, filed))
+        yield SetTimer("forget", min(oldest) + self.keep_ms)
+
+
+def legs(settings: Settings, claims: Sequence[Claim] = CLAIMS) -> tuple[Leg, ...]:
+    claims = tuple(claim for claim in claims if claim.flow in settings.speakers)
+    deciding = Deciding(settings.collapse_s * SECOND_MS, settings.again_days * DAY_MS, claims)
+    assigning = Assigning(deciding, settings.threads_max, settings.keep_days * DAY_MS)
+    order = Wait(minutes=settings.order_wait_minutes)
+    profile = Wait(minutes=settings.profile_wait_minutes, ask=refresh)
     return (
         join(
             name="address",
             reads=topics.ORDER_THREADS,
             lookups=(
-                ORDERS.by(lambda entry: entry.order_ref, waiting),
+                ORDERS.by(lambda entry: entry.order_ref, order),
                 PARTNERS.by(lambda entry: entry.thread.partner_id, GoOn()),
             ),
             emits=address,
-            writes=(topics.CUSTOMER_CASES,),
+            writes=(topics.ORDER_CASES,),
+        ),
+        Fold(
+            name="assign",
+            state=Ears,
+            inputs=(
+                on(
+                    topics.ORDER_CASES,
+                    lambda case: case.customer_ref,
+                    assigning.assign,
+                    lookups=(CUSTOMERS.by(lambda case: case.customer_ref, profile),),
+                ),
+                on(topics.FILED_FEEDBACK, lambda feedback: feedback.customer_ref, assigning.note),
+            ),
+            writes=(topics.CUSTOMER_CASES, topics.BRAZE_COMMANDS),
+            on_timer=on_timer(assigning.forget),
         ),
     )
 
 
 FLOW = Flow(
-    id="feed.customer-cases",
-    purpose="Each case reaches the customer whose order it concerns.",
+    id=FLOW_ID,
+    purpose="Each case reaches the customer whose order it concerns, and one flow that speaks of it.",
     needs=("trading-grid", "braze"),
     settings=Settings,
     legs=legs,

@@ -119,6 +119,7 @@ def _units(order: BigCommerceOrder, ref: str, line: Line) -> OrderedUnits:
         units_open=line.units_open,
         units_shipped=line.units_shipped,
         ordered_at=order.created_at,
+        customer_ref=order.customer_ref,
     )
 
 

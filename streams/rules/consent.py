@@ -17,3 +17,10 @@ def channels(customer: Customer) -> tuple[str, ...]:
 def is_unread(customer: Customer) -> bool:
     """Nobody has told us about any consent yet: the profile has not been read."""
     return customer.email == customer.push == customer.sms == "unknown"
+
+
+def unreachable(customer: Customer) -> str:
+    """Why nothing may be said to this customer, or ""."""
+    if not customer.known_to_braze:
+        return "customer unknown to Braze"
+    return "" if channels(customer) else "unsubscribed from every channel"

@@ -1,6 +1,8 @@
 """How the same thing is named in Trading Grid and in the shops."""
 
-from gridwire.records import Thread
+from collections.abc import Iterable
+
+from gridwire.records import Related, Thread
 
 ORDER = "order"
 INTERNAL = "internal"
@@ -14,9 +16,14 @@ def external_ref(
     return f"{order_ref}{line}/{audience}/{occurrence}"
 
 
+def orders_named(related: Iterable[Related]) -> tuple[str, ...]:
+    """The orders among what something is about, each once, in its order."""
+    return tuple(dict.fromkeys(one.id for one in related if one.type == ORDER and one.id))
+
+
 def order_refs(thread: Thread) -> tuple[str, ...]:
-    """The orders that a thread names, each once, in its order."""
-    return tuple(dict.fromkeys(one.id for one in thread.related if one.type == ORDER and one.id))
+    """The orders that a thread names."""
+    return orders_named(thread.related)
 
 
 def refers_to(thread: Thread, system: str, reference: str) -> bool:

@@ -12,6 +12,7 @@ from sandbox.braze.engagement import Event, Options, generate
 from sandbox.demo.calls import asked
 from sandbox.demo.environment import Places, Secrets, destinations, hooks
 from sandbox.demo.stage import Platforms
+from sandbox.demo.stories.braze_availability import catalog
 from sandbox.demo.story import Cast, Seeds
 from tests.waiting import eventually, spread
 
@@ -196,6 +197,7 @@ def seeds(cast: Cast) -> Seeds:
                 {"id": f"order-exception-{status}", "name": f"Your order: {status}"}
                 for status in STATUSES
             ],
+            "catalogs": [catalog()],
         },
     }
 

@@ -30,7 +30,7 @@ KNOWN_S, SETTLE_S, LOOK_S = 60.0, 90.0, 0.4
 QUIET_LOOKS = 8  # in a row at which nothing was under way and no topic grew: longer than any timer of the flows
 KILLS = ((0.1, 0.4), (0.5, 0.9))  # shares of the role's own work between which each kill falls
 FLOWS = {
-    "GRIDWIRE_FLOW_BRAZE_CASE_NOTIFICATION": {"collapse_s": 1},
+    "GRIDWIRE_FLOW_FEED_CUSTOMER_CASES": {"collapse_s": 1},
     "GRIDWIRE_FLOW_BRAZE_ENGAGEMENT_INSIGHT": {
         "window_minutes": 5,
         "grace_minutes": 60,

@@ -159,17 +159,17 @@ def test_what_waited_too_long_is_written_back_when_its_row_is_there_and_appears_
         assert world.call("replay", row["id"])[0] == 0  # not mended yet: it waits again, in vain
         again = letters(world, 2)[1]
         assert (again["attempt"], again["replay_of"]) == (2, row["id"])
-        assert world.topics.read(topics.CUSTOMER_CASES) == []
+        assert world.topics.read(topics.ORDER_CASES) == []
         world.topics.write(topics.BIGCOMMERCE_ORDERS, [stamped(shop_order(ORDER))])
         until(lambda: held(world, "table.orders") > 0, "the order is in its table", SETTLE_S)
         assert world.call("replay", "--flow", "feed.customer-cases", "--json")[0] == 0
-        [found] = read(world, topics.CUSTOMER_CASES, 1)
+        [found] = read(world, topics.ORDER_CASES, 1)
         role.kill()
         role.start()
         role.wait_ready()
         assert world.call("replay", "--all")[0] == 0
         world.topics.write(topics.ORDER_THREADS, [case(ORDER)])
-        assert len(read(world, topics.CUSTOMER_CASES, 2)) == 2
+        assert len(read(world, topics.ORDER_CASES, 2)) == 2
     assert found.order_ref == ORDER
     assert world.written_back(topics.ORDER_THREADS.name) == Counter([row["id"], again["id"]])
 
@@ -195,13 +195,13 @@ def test_a_worker_that_is_killed_while_letters_come_back_takes_each_once(
         for kill in range(1, kills + 1):
             enough = count * kill // (2 * kills)
             until(
-                lambda enough=enough: world.topics.count(topics.CUSTOMER_CASES.name) >= enough,  # type: ignore[misc]
+                lambda enough=enough: world.topics.count(topics.ORDER_CASES.name) >= enough,  # type: ignore[misc]
                 f"{enough} are written",
                 SETTLE_S,
             )
             role.kill()
             role.start()
-        found = read(world, topics.CUSTOMER_CASES, count)
+        found = read(world, topics.ORDER_CASES, count)
         role.wait_ready()
     assert Counter(one.order_ref for one in found) == dict.fromkeys(refs, 1)
     rows = world.rows("--topic", "streams", "--limit", str(10 * count))

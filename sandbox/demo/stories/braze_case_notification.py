@@ -217,4 +217,10 @@ def _own_threads_too(unmet: Unmet, world: World) -> None:
     unmet.unless(times == 1, f"Fay hears once that her order is short, not {times}x")
 
 
-STORY = Story(FLOW, seed, play, expect, settings={"collapse_s": 3})
+STORY = Story(
+    FLOW,
+    seed,
+    play,
+    expect,
+    feeds={"feed.customer-cases": {"collapse_s": 3}},  # for all stories of cases
+)

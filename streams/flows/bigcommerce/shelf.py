@@ -7,6 +7,7 @@ import msgspec
 
 from gridwire.records import BigCommerceCommand, Product, SetInventory, SetSelling
 from streams.rules import supply
+from streams.rules.hearsay import Verdict
 from streams.rules.selling import MESSAGE_LENGTH_MAX, selling_state
 from streams.rules.supply import Line, Position, Update
 
@@ -28,14 +29,6 @@ class Selling(msgspec.Struct, frozen=True, array_like=True):
     description: str = ""
     preorder_at: int = 0
     maximum: int = 0
-
-
-class Verdict(msgspec.Struct, frozen=True, array_like=True):
-    """An update that is only proposed or was turned down, and when it was first heard of."""
-
-    sequence: int
-    changed_at: int
-    heard_at: int
 
 
 class Supply(msgspec.Struct, frozen=True, array_like=True):

@@ -7,13 +7,12 @@ import msgspec
 
 from gridwire.records import Availability, BigCommerceCommand, OrderedUnits, Partner, Product
 from streams.flow import CancelTimer, Effects, Filtered, Fired, Forget, Keep, SetTimer
-from streams.flows.bigcommerce.shelf import Supply, Texts, Verdict, shelve
+from streams.flows.bigcommerce.shelf import Supply, Texts, shelve
 from streams.rules import supply
 from streams.rules.dates import SECOND_MS
-from streams.rules.partners import is_active, was_stopped
-from streams.rules.supply import Line, Update, update_of
-
-ACCEPTED, PROPOSED = "accepted", "proposed"
+from streams.rules.hearsay import ACCEPTED, at, heeding, noted, outdated, unheard
+from streams.rules.partners import is_active
+from streams.rules.supply import Line, update_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,8 @@ class Stocking:
 
         A stopped partner is still heard, so that old figures do not come back with it; its stock does not count.
         """
-        held = _at(held or Supply(), update.occurred_at)
-        why_not = _unheard(update, partner) or _outdated(held, update)
+        held = at(held or Supply(), update.occurred_at)
+        why_not = unheard(update, partner) or outdated(held, update)
         if why_not:
             yield Filtered(why_not)
             return
@@ -51,7 +50,7 @@ class Stocking:
             yield Filtered("too many updates of one product")
             return
         commands = 0
-        for effect in self._shelved(_heeding(after, (partner,)), update.sku, product):
+        for effect in self._shelved(heeding(after, (partner,)), update.sku, product):
             commands += isinstance(effect, BigCommerceCommand)
             yield effect
         withdrawn = len(after.updates) < len(held.updates)
@@ -67,7 +66,7 @@ class Stocking:
         if held is None and units.partner_id is None:
             yield Filtered("no partner supplies it")
             return
-        held = _at(held or Supply(), units.occurred_at)
+        held = at(held or Supply(), units.occurred_at)
         name = f"{units.order_ref}/{units.line_ref}"
         known = held.lines.get(name)
         if known and known.version > units.version:
@@ -82,37 +81,20 @@ class Stocking:
         self, fired: Fired[Supply], product: Product | None, partners: Mapping[str, Partner]
     ) -> Effects:
         """Something takes effect or expires, or a partner may be active again."""
-        held = _heeding(_at(fired.state, fired.now_ms), tuple(partners.values()))
+        held = heeding(at(fired.state, fired.now_ms), tuple(partners.values()))
         yield from self._shelved(held, fired.key, product, happened_at=fired.due_ms)
 
     def _noted(
         self, held: Supply, record: Availability, substitute: Product | None
     ) -> Supply | None:
-        """The state with the update: among what holds, or noted as not holding. None: no room."""
-        update = update_of(record)
-        updates = [one for one in held.updates if not _same(one, update)]
-        verdicts = dict(held.verdicts)
-        if record.decision_status == ACCEPTED:
-            since_ms = _since(held, update) if record.effective_at is None else update.since_ms
-            updates.append(msgspec.structs.replace(update, since_ms=since_ms))
-            verdicts = {
-                slot: one
-                for slot, one in verdicts.items()
-                if slot != update.slot or one.sequence > update.sequence
-            }
-        else:
-            verdicts[update.slot] = _verdict(held, update)
-            if record.decision_status == PROPOSED:
-                updates = list(held.updates)
-        if len(updates) > self.updates_max or len(verdicts) > self.updates_max:
+        """The state with the update, and the names of what is offered instead. None: no room."""
+        after = noted(held, record, self.updates_max)
+        if after is None:
             return None
         names = {**held.names, substitute.sku: substitute.name} if substitute else held.names
-        offered = {one.substitute_sku for one in updates}
+        offered = {one.substitute_sku for one in after.updates}
         return msgspec.structs.replace(
-            held,
-            updates=tuple(updates),
-            verdicts=verdicts,
-            names={sku: name for sku, name in names.items() if sku in offered},
+            after, names={sku: name for sku, name in names.items() if sku in offered}
         )
 
     def _shelved(
@@ -151,66 +133,7 @@ def _at_the_latest(ordered_at: int) -> int:
     return ordered_at - ordered_at % SECOND_MS + SECOND_MS - 1
 
 
-def _unheard(update: Availability, partner: Partner) -> str:
-    """Why this partner has no say here, or ""."""
-    if update.type not in supply.TYPES:
-        return "unknown type of update"
-    if partner.skus and update.sku not in partner.skus:
-        return "another partner's product"
-    return "" if is_active(partner) or was_stopped(partner) else "partner is not active yet"
-
-
-def _outdated(held: Supply, record: Availability) -> str:
-    """Why a newer word stands already, or "": the newest sequence wins, and of one update the latest decision."""
-    slot = update_of(record).slot
-    same = [one for one in held.updates if one.slot == slot]
-    if any(one.sequence > record.sequence and one.holds(held.clock_ms) for one in same):
-        return "older sequence"
-    changes = [one.changed_at for one in same if one.sequence == record.sequence]
-    verdict = held.verdicts.get(slot)
-    if verdict and verdict.sequence == record.sequence:
-        changes.append(verdict.changed_at)
-    return "older version" if any(at > record.occurred_at for at in changes) else ""
-
-
-def _verdict(held: Supply, update: Update) -> Verdict:
-    """What does not hold (yet). Of several the newest sequence is remembered."""
-    before = held.verdicts.get(update.slot)
-    if before and before.sequence > update.sequence:
-        return before
-    return Verdict(update.sequence, update.changed_at, _since(held, update))
-
-
-def _since(held: Supply, update: Update) -> int:
-    """Since when an update that names no time holds: since it was first heard of, be it as a proposal.
-
-    What was ordered after the partner stated its stock is not in the statement, whenever that was accepted.
-    """
-    heard = [one.since_ms for one in held.updates if _same(one, update)]
-    verdict = held.verdicts.get(update.slot)
-    if verdict and verdict.sequence == update.sequence:
-        heard.append(verdict.heard_at)
-    return min([update.since_ms, *heard])
-
-
-def _same(one: Update, other: Update) -> bool:
-    return one.slot == other.slot and one.sequence == other.sequence
-
-
 def _nothing_pushed(product: Product, partner: Partner) -> str:
     if product.bigcommerce_product_id is None:
         return "not sold in BigCommerce"
     return "no change" if is_active(partner) else "partner is not active"
-
-
-def _at(held: Supply, now_ms: int) -> Supply:
-    return msgspec.structs.replace(held, clock_ms=max(held.clock_ms, now_ms))
-
-
-def _heeding(held: Supply, partners: tuple[Partner, ...]) -> Supply:
-    """The stock of partners that are not active does not count, that of those that are again does."""
-    speaking = {one.partner_id for one in held.updates}
-    active = {one.partner_id for one in partners if is_active(one)}
-    stopped = {one.partner_id for one in partners if not is_active(one)}
-    inactive = (set(held.inactive) | stopped) - active
-    return msgspec.structs.replace(held, inactive=tuple(sorted(inactive & speaking)))

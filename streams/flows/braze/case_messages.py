@@ -4,27 +4,20 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from gridwire.records import BrazeCommand, CustomerCase, SetAttributes, Thread, TriggerCampaign
+from gridwire.records import BrazeCommand, CustomerCase, SetAttributes, TriggerCampaign
 from streams.flow import Effects, Forget, Keep
 from streams.rules.dates import day
+from streams.rules.speaking import changed_at, is_quiet
 
 ATTRIBUTE = "partner_case_status"
-# A thread that is first seen through one of these was neither created nor moved now.
-QUIET_EVENTS = frozenset(
-    {
-        "thread.updated",
-        "thread.comment_added",
-        "thread.comment_updated",
-        "thread.attachment_added",
-        "thread.sla_breached",
-    }
-)
 
 
 class ToldThread(msgspec.Struct, frozen=True, kw_only=True):
     """One thread as this customer knows it. `told`: the status last told; `pending`: what waits to be told.
 
-    `assumed`: nobody told it, but the thread seemed to have been in this status before we listened.
+    `queued`: what comes after that, for it was decided when that counted as told. `assumed`: nobody told it, but the
+    thread seemed to have been in this status before we listened. `memory`: what the flow that listens remembers of the
+    thread besides, in its own terms. `held`: a case that waits for a decision of people.
     """
 
     thread_id: str
@@ -33,8 +26,11 @@ class ToldThread(msgspec.Struct, frozen=True, kw_only=True):
     told: str = ""
     orders: tuple[str, ...] = ()
     pending: CustomerCase | None = None
+    queued: CustomerCase | None = None
     changed_at: int = 0
     assumed: bool = False
+    memory: Mapping[str, str] = msgspec.field(default_factory=dict)
+    held: CustomerCase | None = None
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -53,11 +49,24 @@ def stale(case: CustomerCase, before: ToldThread | None) -> str:
     return "heard already" if repeated else ""
 
 
-def overheard(case: CustomerCase, before: ToldThread | None) -> ToldThread:
-    """The thread moved, but not for the customer's ears."""
+def is_next(case: CustomerCase, before: ToldThread | None) -> bool:
+    """Whether the case comes after what is pending, rather than in its place."""
+    pending = before.pending if before else None
+    return pending is not None and case.tell_at > pending.tell_at > 0
+
+
+def queued(case: CustomerCase, before: ToldThread) -> ToldThread:
+    """The thread with a case that is told after what is pending."""
+    after = _seen(case, before)
+    orders = _with(after.orders, case.order_ref)
+    return msgspec.structs.replace(after, orders=orders, queued=case)
+
+
+def _seen(case: CustomerCase, before: ToldThread | None) -> ToldThread:
+    """The thread as it now is; nothing is said of it yet."""
     held = before or ToldThread(thread_id=case.thread.thread_id)
     return msgspec.structs.replace(
-        held, version=case.thread.version, status=case.thread.status, changed_at=_changed_at(case)
+        held, version=case.thread.version, status=case.thread.status, changed_at=changed_at(case)
     )
 
 
@@ -65,9 +74,9 @@ def noted(case: CustomerCase, before: ToldThread | None) -> ToldThread:
     """The thread after this case: pending where the customer was not told this status last."""
     if before is not None and _belies(case, before):
         return _overtaken(case, before)
-    after = overheard(case, before)
+    after = _seen(case, before)
     orders = _with(after.orders, case.order_ref)
-    if before is None and _is_quiet(case.thread):
+    if before is None and is_quiet(case.thread):
         status = case.thread.status
         return msgspec.structs.replace(after, orders=orders, told=status, assumed=True)
     news = case.thread.status != after.told
@@ -80,7 +89,7 @@ def _belies(case: CustomerCase, before: ToldThread) -> bool:
     """Whether the status that the customer seemed to know came about just now: webhooks overtake one another."""
     as_assumed = before.assumed and before.told == before.status == case.thread.status
     overtaken = case.thread.version < before.version
-    return as_assumed and overtaken and not _is_quiet(case.thread)
+    return as_assumed and overtaken and not is_quiet(case.thread)
 
 
 def _overtaken(case: CustomerCase, before: ToldThread) -> ToldThread:
@@ -92,7 +101,7 @@ def _overtaken(case: CustomerCase, before: ToldThread) -> ToldThread:
         assumed=False,
         orders=_with(before.orders, case.order_ref),
         pending=msgspec.structs.replace(case, thread=thread),
-        changed_at=max(before.changed_at, _changed_at(case)),
+        changed_at=max(before.changed_at, changed_at(case)),
     )
 
 
@@ -101,17 +110,11 @@ def _with(orders: tuple[str, ...], order_ref: str) -> tuple[str, ...]:
 
 
 def settled(thread: ToldThread) -> ToldThread:
-    """What was pending counts as told."""
+    """What was pending counts as told; what comes after it is pending, if it is news."""
     told = thread.pending.thread.status if thread.pending else thread.told
-    return msgspec.structs.replace(thread, pending=None, told=told)
-
-
-def _is_quiet(thread: Thread) -> bool:
-    return thread.event_type in QUIET_EVENTS and thread.previous_status is None
-
-
-def _changed_at(case: CustomerCase) -> int:
-    return case.produced_at or case.occurred_at
+    follows = thread.queued
+    news = follows if follows is not None and follows.thread.status != told else None
+    return msgspec.structs.replace(thread, pending=news, queued=None, told=told)
 
 
 def with_thread(told: Told, thread: ToldThread, threads_max: int) -> Told | None:
@@ -119,7 +122,9 @@ def with_thread(told: Told, thread: ToldThread, threads_max: int) -> Told | None
     threads = {**told.threads, thread.thread_id: thread}
     if len(threads) <= threads_max:
         return Told(threads)
-    quiet = [one for one in threads.values() if one.pending is None and one is not thread]
+    quiet = [
+        one for one in threads.values() if one.pending is one.held is None and one is not thread
+    ]
     if not quiet:
         return None
     del threads[min(quiet, key=lambda one: (one.changed_at, one.thread_id)).thread_id]

@@ -1,17 +1,22 @@
 """A partner's case moves on → the customer hears of it in Braze, once per status, in order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import msgspec
 
 from gridwire import topics
+from gridwire.records import Customer
 from gridwire.vocabulary import ThreadKind, ThreadStatus
-from streams.flow import Flow, Fold, GoOn, Leg, Wait, on, on_timer
-from streams.flows.braze.case_messages import Told
-from streams.flows.braze.case_telling import FLOW_ID, Telling, refresh
-from streams.rules.bounds import Minutes, NotNegative, Positive
+from streams.flow import Fired, Flow, Fold, GoOn, Leg, Wait, on, on_timer
+from streams.flows.braze import case_messages as messages
+from streams.flows.braze.case_messages import Told, ToldThread
+from streams.flows.braze.case_telling import Said, Telling, refresh
+from streams.rules import consent
+from streams.rules.bounds import Minutes, Positive
 from streams.rules.dates import DAY_MS
-from streams.rules.precedence import CLAIMS, Claim
+from streams.rules.precedence import NOTIFICATION as FLOW_ID
+from streams.rules.speaking import SPOKEN
 from streams.tables import CUSTOMERS
 
 KINDS = (
@@ -21,14 +26,6 @@ KINDS = (
     ThreadKind.WARRANTY,
     ThreadKind.CHARGEBACK,
     ThreadKind.SERVICE_CASE,
-)
-# What a customer wants to be told; the other statuses only show in their attribute.
-SPOKEN = (
-    ThreadStatus.OPEN,
-    ThreadStatus.IN_PROGRESS,
-    ThreadStatus.RESOLVED,
-    ThreadStatus.REOPENED,
-    ThreadStatus.CANCELLED,
 )
 
 
@@ -44,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Routing of case notifications.
 
     campaigns: `<kind>/<status>` → Braze campaign id; a status without one only sets the attribute.
-    internal_statuses: tell the customer nothing at all. collapse_s: statuses within it become one message.
+    internal_statuses: tell the customer nothing at all.
     profile_wait_minutes: how long a case waits for the customer's profile before it is a dead letter.
     transactional: use Braze's transactional endpoint (a paid feature), which removes duplicates by itself.
     threads_max: threads remembered per customer. keep_days: how long a quiet thread is remembered.
@@ -52,7 +49,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     campaigns: Mapping[str, str] = msgspec.field(default_factory=_default_campaigns)
     internal_statuses: tuple[ThreadStatus, ...] = (ThreadStatus.AWAITING_INTERNAL,)
-    collapse_s: NotNegative = 60
     profile_wait_minutes: Minutes = 30
     transactional: bool = False
     threads_max: Positive = 200
@@ -68,22 +64,46 @@ def _checked(campaigns: Mapping[str, str]) -> Mapping[str, str]:
     return campaigns
 
 
-def _telling(settings: Settings, claims: Sequence[Claim]) -> Telling:
+@dataclass(frozen=True, slots=True)
+class Notifying:
+    """What is said of a case: its campaign, or only the attribute where there is none, or where another flow speaks."""
+
+    campaigns: Mapping[str, str]
+    transactional: bool
+
+    def say(self, _: Fired[Told], thread: ToldThread, customer: Customer) -> Said:
+        case = thread.pending
+        if case is None:
+            return thread, ()
+        campaign = self.campaigns.get(f"{case.thread.kind}/{case.thread.status}")
+        if campaign is None or case.speaker not in ("", FLOW_ID):
+            return thread, (messages.attribute(FLOW_ID, case),)
+        message = messages.trigger(
+            FLOW_ID,
+            case,
+            campaign,
+            orders=thread.orders,
+            channels=consent.channels(customer),
+            transactional=self.transactional,
+        )
+        return thread, (message,)
+
+
+def _telling(settings: Settings) -> Telling:
+    notifying = Notifying(_checked(settings.campaigns), settings.transactional)
     return Telling(
+        flow=FLOW_ID,
         kinds=KINDS,
-        campaigns=_checked(settings.campaigns),
         internal=settings.internal_statuses,
-        collapse_ms=settings.collapse_s * 1000,
         keep_ms=settings.keep_days * DAY_MS,
         threads_max=settings.threads_max,
-        transactional=settings.transactional,
-        claims=claims,
+        say=notifying.say,
     )
 
 
-def legs(settings: Settings, claims: Sequence[Claim] = CLAIMS) -> tuple[Leg, ...]:
-    telling = _telling(settings, claims)
-    profile = Wait(minutes=settings.profile_wait_minutes, ask=refresh)
+def legs(settings: Settings) -> tuple[Leg, ...]:
+    telling = _telling(settings)
+    profile = Wait(minutes=settings.profile_wait_minutes, ask=lambda case: refresh(FLOW_ID, case))
     return (
         Fold(
             name="tell",

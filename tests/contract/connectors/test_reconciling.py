@@ -11,22 +11,19 @@ from connectors import bigcommerce, trading_grid
 from connectors.kit.connector import Page, Source
 from gridwire.records import Notice, Record
 from gridwire.topics import BIGCOMMERCE_PRODUCTS
+from tests.contract.connectors import community
 from tests.contract.connectors import test_bigcommerce as store
-from tests.contract.connectors import test_trading_grid as community
+from tests.contract.connectors import test_trading_grid as matters
 from tests.contract.connectors.world import World, done, taken
 
 FAR_MS = community.NOW_MS
-UPDATE = community.UPDATE
-THREAD = community.THREAD
+UPDATE = matters.UPDATE
+THREAD = matters.THREAD
 
 
 @pytest.fixture
 def grid(world: World) -> Source:
-    world.control("trading-grid", "configure", {"rate_limit": 1_000})
-    world.control("trading-grid", "seed", {"partners": community.PARTNERS})
-    hook = {"url": f"{world.receiver.url}/trading-grid/webhooks", "secret": "whsec_" + "a2V5" * 11}
-    world.control("trading-grid", "configure", {"webhook": hook})
-    return trading_grid.source(community.settings(world))
+    return community.source_of(world)
 
 
 @pytest.fixture

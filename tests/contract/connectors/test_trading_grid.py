@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors import trading_grid
 from connectors.kit.connector import Rejected, Sink, Source, Transient
-from connectors.trading_grid.settings import TradingGridSettings
 from gridwire.ids import derived
 from gridwire.records import (
     AddComment,
     Availability,
     MoveThread,
-    Notice,
     OpenThread,
     Partner,
     PutInsight,
@@ -23,78 +22,29 @@ from gridwire.records import (
     ThreadLine,
     TradingGridCommand,
 )
-from gridwire.settings import Secret
-from tests.contract.connectors.world import World, done, refused, taken
+from tests.contract.connectors.community import (
+    NOW_MS,
+    fetched,
+    notices,
+    polled,
+    settings,
+    sink_of,
+    source_of,
+)
+from tests.contract.connectors.world import World, done, refused
 
-PARTNERS = [
-    {
-        "id": "pt_acme",
-        "name": "Acme",
-        "status": "active",
-        "roles": ["supplier"],
-        "skus": ["LAMP"],
-        "regions": ["US"],
-    },
-    {"id": "pt_bolt", "name": "Bolt", "status": "active", "selling_enabled": False},
-]
 REF = "bigcommerce:1001/pt_acme/1"
-NOW_MS = 4_000_000_000_000
 WINDOW_S = 3_600  # long, so that no test meets the end of a window
-
-
-def settings(world: World, **changed: Any) -> TradingGridSettings:
-    given: dict[str, Any] = {
-        "base_url": f"{world.url}/trading-grid/api/active-community/v1",
-        "token_url": f"{world.url}/trading-grid/oauth2/token",
-        "client_id": "gridwire",
-        "client_secret": Secret("gridwire-secret"),
-        "community_id": "community-1",
-        "webhook_secret": Secret("whsec_" + "a2V5" * 11),
-        "backfill_days": 36_500,
-    }
-    return TradingGridSettings(**(given | changed))
 
 
 @pytest.fixture
 def source(world: World) -> Source:
-    world.control("trading-grid", "configure", {"rate_limit": 1_000})
-    world.control("trading-grid", "seed", {"partners": PARTNERS})
-    hook = {"url": f"{world.receiver.url}/trading-grid/webhooks", "secret": "whsec_" + "a2V5" * 11}
-    world.control("trading-grid", "configure", {"webhook": hook})
-    return trading_grid.source(settings(world))
+    return source_of(world)
 
 
 @pytest.fixture
 def sink(world: World) -> Sink:
-    world.control("trading-grid", "configure", {"rate_limit": 1_000})
-    world.control("trading-grid", "seed", {"partners": PARTNERS})
-    return trading_grid.sink(settings(world))
-
-
-def notices(world: World, source: Source, count: int) -> list[Notice]:
-    """The notices of the first `count` webhooks, by version."""
-    (route,) = source.routes
-    intakes = [taken(route, one) for one in world.receiver.wait_for(count)]
-    found = [record for one in intakes for _, record in one.records if isinstance(record, Notice)]
-    return sorted(found, key=lambda notice: notice.version)
-
-
-async def fetched(source: Source, notice: Notice) -> Any:
-    ((_, record),) = await done(source.platform, source.fetches[notice.resource](notice))
-    return record
-
-
-async def polled(source: Source, resource: str) -> list[Any]:
-    """Everything that a poll finds."""
-    (poll,) = [one for one in source.polls if one.resource == resource]
-    found: list[Any] = []
-    cursor, more = None, True
-    while more:
-        page = await done(source.platform, poll.step(cursor, NOW_MS))
-        assert page.broken == ()
-        found += [record for _, record in page.records]
-        cursor, more = page.cursor, page.more
-    return found
+    return sink_of(world)
 
 
 # ---- threads -------------------------------------------------------------------------------------
@@ -282,6 +232,17 @@ async def test_a_repeated_comment_stands_there_once(world: World, sink: Sink) ->
         await done(sink.platform, steps(sink, "add_comment", COMMENT))
     (comment,) = world.state("trading-grid", "comments")
     assert (comment["body"], comment["source_ref"]) == ("A second reason", "bigcommerce:1001/2")
+
+
+async def test_a_thread_of_somebody_else_is_commented_on_by_its_id(
+    world: World, sink: Sink
+) -> None:
+    thread = world.trigger("trading-grid", "thread-opened", **THREAD)
+    by_id = msgspec.structs.replace(COMMENT, external_ref="", thread_id=thread["id"])
+    for _ in range(2):
+        await done(sink.platform, steps(sink, "add_comment", by_id))
+    (comment,) = world.state("trading-grid", "comments")
+    assert comment["thread_id"] == thread["id"]
 
 
 async def test_a_comment_after_the_key_was_forgotten_is_found_by_its_source(

@@ -15,6 +15,12 @@ from streams.flows import FLOWS
 
 COUNT = 4_000
 Made = tuple[Topic[Any], r.Record]
+OF_AN_ORDER = (
+    r.BigCommerceOrderMessage,
+    r.BigCommerceTransaction,
+    r.BrazeFeedback,
+    r.BrazeSchedule,
+)
 
 
 def made(count: int = COUNT) -> list[Made]:
@@ -43,9 +49,9 @@ def test_everything_concerns_orders_that_exist() -> None:
     for _, record in made():
         if isinstance(record, r.BigCommerceOrder):
             known.add(record.order_ref)
-        elif isinstance(record, (r.BigCommerceOrderMessage, r.BigCommerceTransaction)):
+        elif isinstance(record, OF_AN_ORDER):
             assert record.order_ref in known
-        elif isinstance(record, r.Thread):
+        elif isinstance(record, (r.Thread, r.Document)):
             assert {one.id for one in record.related} <= known
     assert len(known) > 50
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from connectors.bigcommerce import hooks
 from connectors.bigcommerce.source import Reader as Store
-from connectors.braze import currents, wire
+from connectors.braze import currents, webhooks
 from connectors.kit.connector import MalformedError, NotThereError
 from connectors.trading_grid.source import Reader as Community
 from connectors.trading_grid.wire import intake
@@ -80,7 +80,11 @@ def read_batch(body: Any) -> None:
 
 
 def read_canvas(body: Any) -> None:
-    fits(wire.canvas_webhook(body, events.settings()).records)
+    fits(webhooks.canvas_webhook(body, events.settings()).records)
+
+
+def read_postback(body: Any) -> None:
+    fits(webhooks.postback(delivery(body)).records)
 
 
 def read_hook(body: Any) -> None:
@@ -147,11 +151,33 @@ CANVAS = {
     "order_ref": "1001",
     "properties": {"rating": "2"},
 }
+FEEDBACK = CANVAS | {
+    "event_type": "survey_answered",
+    "concerns": "damage",
+    "question": "How was it?",
+    "score": "2",
+    "scale_max": 5,
+    "text": "broken",
+}
+POSTBACK = {
+    "dispatch_id": "d",
+    "status": "bounced",
+    "metadata": {
+        "external_send_id": "9f1b6c0e-0000-5000-8000-000000000001",
+        "campaign_api_id": "c",
+        "bounced_at": community.AT,
+        "reason": "no such user",
+    },
+}
+WISH = {"id": "LAMP__2F1", "catalog_name": "products", "type": ["back_in_stock"]}
 CASES: dict[str, tuple[Any, Callable[[Any], None]]] = {
     "click": (CLICK, read_batch),
     "cart": (CART, read_batch),
     "consent": (events.event("users.behaviors.subscription.GlobalStateChange", STATE), read_batch),
     "canvas": (CANVAS, read_canvas),
+    "feedback": (FEEDBACK, read_canvas),
+    "postback": (POSTBACK, read_postback),
+    "wish": (events.custom("back_in_stock_subscribed", WISH), read_batch),
     "hook": (store.hook("store/order/updated", {"type": "order", "id": 1001}), read_hook),
     "order": (store.order(), poll_order),
     "line": (store.line(), fetch_line),
@@ -160,6 +186,7 @@ CASES: dict[str, tuple[Any, Callable[[Any], None]]] = {
     "thread": (community.thread(), poll("threads")),
     "partner": (community.partner(), poll("partners")),
     "availability": (community.availability(), poll("availability")),
+    "document": (community.document(), poll("documents")),
 }
 
 

@@ -38,7 +38,10 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     [
         (["nope", "--since", SINCE], "configured are bigcommerce, braze, trading-grid"),
         (["braze", "--since", SINCE], "all that it brings comes by webhook"),
-        (["trading-grid/orders", "--since", SINCE], "partners, threads, availability, events"),
+        (
+            ["trading-grid/orders", "--since", SINCE],
+            "partners, threads, availability, documents, events",
+        ),
         (["bigcommerce/inventory", "--since", SINCE], "is not listed by time of change"),
         (["bigcommerce/hooks", "--since", SINCE], "backfill one of orders, products"),
         (["trading-grid", "--since", "yesterday"], "write it like"),

@@ -115,6 +115,20 @@ def thread(
     return r.Thread(thread_id=thread_id, status=status, version=version, **(given | fields))
 
 
+def document(
+    document_id: str = "doc_1", *, status: str = "approved", version: int = 1, **fields: Any
+) -> r.Document:
+    given: dict[str, Any] = {
+        "event_type": "document.status_changed",
+        "type": "rma",
+        "actor_type": "internal",
+        "partner_id": "pt_1",
+        "process": "claim",
+        "related": (r.Related(type="order", id=ORDER),),
+    }
+    return r.Document(document_id=document_id, status=status, version=version, **(given | fields))
+
+
 def customer(customer_ref: str = "customer-7", **fields: Any) -> r.Customer:
     given: dict[str, Any] = {
         "known_to_braze": True,

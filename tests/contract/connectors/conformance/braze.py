@@ -10,6 +10,7 @@ from typing import Any
 from gridwire.ids import derived
 from gridwire.records import RefreshProfile, SetAttributes, TriggerCampaign
 from gridwire.topics import BRAZE_ENGAGEMENT
+from tests.contract.connectors.conformance import braze_more
 from tests.contract.connectors.conformance.value import (
     Conformance,
     HalfFailed,
@@ -41,6 +42,9 @@ def environ(place: Place) -> Mapping[str, str]:
         "BRAZE_CURRENTS_TOKEN_PREVIOUS": TOKENS["previous"],
         "BRAZE_WEBHOOK_TOKEN": WEBHOOK_TOKEN,
         "BRAZE_REQUESTS_PER_S": "100",
+        # The suite asks what becomes of commands, not how many go out in a minute.
+        "BRAZE_CATALOG_REQUESTS_PER_MIN": "6000",
+        "BRAZE_CATALOG_LINGER_S": "0",
     }
 
 
@@ -48,7 +52,12 @@ def prepare(world: World) -> None:
     limits = {"users.track": {"limit": 1_000, "window_s": 1.0}}
     world.control("braze", "configure", {"keys": [{"key": KEY}], "rate_limits": limits})
     campaigns = [{"id": "case"}, {"id": "receipt", "transactional": True}]
-    world.control("braze", "seed", {"campaigns": campaigns})
+    seeds = {
+        "campaigns": campaigns,
+        "canvases": braze_more.CANVASES,
+        "catalogs": braze_more.CATALOGS,
+    }
+    world.control("braze", "seed", seeds)
 
 
 # ---- writes --------------------------------------------------------------------------------------
@@ -81,7 +90,7 @@ def _trigger(campaign_id: str, *, transactional: bool) -> Callable[[World, int],
 
 
 def _messages(world: World, n: int) -> int:
-    found = [one["trigger_properties"] for one in world.state("braze", "messages")]
+    found = [one.get("trigger_properties") for one in world.state("braze", "messages")]
     return found.count({"case": str(n)})
 
 
@@ -108,6 +117,7 @@ WRITES = (
         _messages,
     ),
     Write("refresh_profile", Target("POST", "/users/export/ids"), _refresh, None),
+    *braze_more.writes(_user, KEY),
 )
 
 
@@ -166,7 +176,7 @@ def _bearer(_raw: bytes, signing: Signing) -> Mapping[str, str]:
 
 def _canvas(_world: World, n: int) -> dict[str, Any]:
     return {
-        "event_type": "survey_answered",
+        "event_type": "coupon_shown",
         "dispatch_id": f"dispatch-{n}",
         "campaign_id": "case",
         "external_user_id": f"user-{n}",

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.braze import currents
 from connectors.kit.connector import Intake, MalformedError
-from gridwire.records import BrazeProfile, Engagement
+from gridwire.records import BrazeProfile, Engagement, StockSubscription
 from gridwire.topics import BRAZE_ENGAGEMENT, BRAZE_PROFILES
 from tests.unit.connectors.braze.events import CLICK, SMS_GROUP, custom, event, settings
 
@@ -302,3 +302,37 @@ def test_a_body_that_is_no_batch_is_refused_whole(body: Any) -> None:
 
 def test_an_empty_batch_is_fine() -> None:
     assert read() == Intake()
+
+
+# ---- back in stock -------------------------------------------------------------------------------
+WISH = {"id": "LAMP__2F1", "catalog_name": "products", "type": ["back_in_stock", "price_drop"]}
+
+
+def wishes(*events: Any, **changed: Any) -> list[StockSubscription]:
+    found = read(*events, **changed)
+    assert not found.broken
+    return [record for _, record in found.records if isinstance(record, StockSubscription)]
+
+
+def test_a_wish_to_hear_of_stock_is_also_known_by_its_sku() -> None:
+    (wish,) = wishes(custom("back_in_stock_subscribed", WISH))
+    assert (wish.sku, wish.customer_ref, wish.catalog) == ("LAMP/1", "c-1", "products")
+    assert wish.types == ("back_in_stock", "price_drop")
+    assert wish.occurred_at == 1_760_000_000_000
+    assert len(engagements(custom("back_in_stock_subscribed", WISH))) == 1
+
+
+@pytest.mark.parametrize(
+    "changed", [{"id": None}, {"type": ["price_drop"]}, {"type": "back_in_stock"}, {"type": None}]
+)
+def test_what_is_no_wish_for_stock_is_an_engagement_event_alone(changed: dict[str, Any]) -> None:
+    wish = custom("back_in_stock_subscribed", WISH | changed)
+    assert wishes(wish) == []
+    assert len(engagements(wish)) == 1
+
+
+def test_the_event_of_a_wish_is_configured_and_needs_somebody_known() -> None:
+    assert wishes(custom("wants_stock", WISH)) == []
+    assert len(wishes(custom("wants_stock", WISH), back_in_stock_events=("wants_stock",))) == 1
+    nobody = {"user_id": "639a35d192b0df004d06514c", "external_user_id": None}
+    assert wishes(custom("back_in_stock_subscribed", WISH, user=nobody)) == []

@@ -97,6 +97,32 @@ def availability(**changed: Any) -> dict[str, Any]:
     return whole | changed
 
 
+def document(**changed: Any) -> dict[str, Any]:
+    """GET /documents/{id}."""
+    whole: dict[str, Any] = {
+        "id": "dc_1",
+        "type": "invoice",
+        "title": "Invoice 77",
+        "number": "INV-77",
+        "status": "approved",
+        "version_no": 2,
+        "partner_id": "pt_1",
+        "related": [{"type": "order", "id": "bigcommerce:1001"}],
+        "external_refs": [{"system": "bigcommerce", "type": "order", "id": "bigcommerce:1001"}],
+        "audience": {"partner_ids": ["pt_1"], "roles": ["supplier"]},
+        "requires_ack": True,
+        "ack_due_at": "2025-10-10T08:53:20Z",
+        "valid_from": None,
+        "expires_at": "2025-11-01",
+        "attachment_id": "at_1",
+        "custom": {"process": "claim", "process_ref": "th_9", "pages": 3},
+        "updated_at": AT,
+        "created_by": {"type": "partner", "id": "pt_1"},
+        "version": 4,
+    }
+    return whole | changed
+
+
 def listed(*rows: Any, next_cursor: str | None = None) -> dict[str, Any]:
     """A page of a list."""
     return {"data": list(rows), "page": {"next_cursor": next_cursor, "has_more": bool(next_cursor)}}

@@ -17,7 +17,7 @@ from tests.unit.connectors.trading_grid.community import AT_MS, event, listed, s
 
 FIRST = event("thread.status_changed", "thread/th_1") | {"sequence": 41}
 SECOND = event("thread.comment_added", "thread/th_1") | {"sequence": 42}
-OTHER = event("document.created", "document/dc_1")
+OTHER = event("launch.updated", "launch/la_1")
 LATER_MS = AT_MS + 600_000  # the events are settled
 
 

@@ -214,6 +214,27 @@ def test_an_insight_is_put_under_its_key() -> None:
     assert played.value.object_id == insight.key
 
 
+def test_a_thread_that_has_no_reference_of_ours_is_commented_on_by_its_id() -> None:
+    comment = AddComment(
+        external_ref="",
+        system="",
+        body="Rated 2 of 5",
+        visibility="shared",
+        source_ref="gridwire:f-1",
+        thread_id="th/7",
+    )
+    played = play(
+        Writer(settings()).add_comment(COMMAND, comment),
+        answer(200, {"data": [], "page": {}}),
+        answer(201, {"id": "cm_1"}),
+    )
+    looked, asked = played.requests
+    assert looked.method == "GET"
+    assert looked.path == asked.path == "/threads/th%2F7/comments"
+    assert asked.json["body"] == "Rated 2 of 5"
+    assert played.value.object_id == "cm_1"
+
+
 def test_the_sink_carries_out_trading_grids_commands_and_no_others() -> None:
     sink = trading_grid.sink(settings(community_id="community-1"))
     assert (sink.commands, sink.receipts) == (TRADING_GRID_COMMANDS, TRADING_GRID_RECEIPTS)

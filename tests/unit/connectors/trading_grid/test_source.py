@@ -118,6 +118,7 @@ def test_events_without_a_sequence_are_told_apart_by_time_and_version() -> None:
         ("partner.contact_added", "partner/pt_1", "partner", "pt_1"),
         ("availability.decision_changed", "availability/av_1", "availability", "av_1"),
         ("thread.comment_added", "thread/th_1", "thread", "th_1"),
+        ("document.status_changed", "document/dc_1", "document", "dc_1"),
     ],
 )
 def test_notices_are_keyed_by_the_object(
@@ -134,8 +135,8 @@ def test_an_availability_notice_has_the_key_of_its_sku_where_the_event_names_it(
 
 
 def test_events_that_no_flow_reads_are_counted_as_filtered_and_new_ones_as_unknown() -> None:
-    assert read(event("document.created", "document/dc_1")) == Intake(
-        filtered={"no flow reads document events": 1}
+    assert read(event("launch.updated", "launch/la_1")) == Intake(
+        filtered={"no flow reads launch events": 1}
     )
     assert read(event("hologram.made", "hologram/h_1")) == Intake(unknown={"hologram.made": 1})
 

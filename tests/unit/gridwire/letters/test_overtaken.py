@@ -12,15 +12,22 @@ from gridwire.records import (
     AddComment,
     BigCommerceCommand,
     BrazeCommand,
+    DeleteSchedule,
     MoveThread,
     OpenThread,
     PutInsight,
     RefreshProfile,
+    ScheduleCampaign,
+    ScheduleCanvas,
     SetAttributes,
     SetInventory,
     SetSelling,
+    SetSubscription,
+    TrackEvent,
     TradingGridCommand,
     TriggerCampaign,
+    TriggerCanvas,
+    UpsertCatalogItem,
 )
 
 SINKS = {sink.platform.name: sink for sink in sample_sinks()}
@@ -116,3 +123,53 @@ def test_attributes_are_undone_where_the_same_one_is_set_later_and_messages_neve
     trigger = TriggerCampaign(campaign_id="c", customer_ref="ann", attributes={"tier": "x"})
     assert not over("braze", "trigger_campaign", trigger)
     assert not over("braze", "refresh_profile", RefreshProfile(customer_ref="ann"))
+
+
+def test_a_catalogue_item_is_undone_by_itself_alone_and_a_subscription_by_the_group() -> None:
+    def item(catalog: str, sku: str, stock: int) -> frozenset[Any]:
+        body = UpsertCatalogItem(catalog=catalog, sku=sku, stock=stock, sequence=stock)
+        return over("braze", "upsert_catalog_item", body)
+
+    assert item("products", "LAMP", 0) & item("products", "LAMP", 7)
+    assert not item("products", "LAMP", 0) & item("products", "CHAIR", 7)
+    assert not item("products", "LAMP", 0) & item("outlet", "LAMP", 7)
+
+    def group(who: str, group_id: str, state: str) -> frozenset[Any]:
+        body = SetSubscription(customer_ref=who, group_id=group_id, state=state)
+        return over("braze", "set_subscription", body)
+
+    assert group("ann", "club", "subscribed") & group("ann", "club", "unsubscribed")
+    assert not group("ann", "club", "subscribed") & group("ann", "sale", "unsubscribed")
+    assert not group("ann", "club", "subscribed") & group("bob", "club", "unsubscribed")
+
+
+def test_a_late_exit_is_undone_by_the_entry_behind_it_about_the_same_order_and_customer() -> None:
+    def left(who: str, repeatable: bool = True, **facts: str) -> frozenset[Any]:
+        body = TrackEvent(
+            customer_ref=who, name="left", time=1, properties=facts, repeatable=repeatable
+        )
+        return over("braze", "track_event", body)
+
+    def entered(who: str, **facts: str) -> frozenset[Any]:
+        body = TriggerCanvas(canvas_id="journey", customer_ref=who, context=facts)
+        return over("braze", "trigger_canvas", body)
+
+    exit_of_1 = left("ann", order_ref="o-1", case_id="c-1")
+    assert exit_of_1 & entered("ann", order_ref="o-1", resumed="true")
+    assert exit_of_1 & left("ann", case_id="c-1", order_ref="o-1")
+    assert entered("ann", case_id="c-1", order_ref="o-1", status="open") & exit_of_1
+    assert not exit_of_1 & entered("ann", order_ref="o-2", resumed="true")
+    assert not exit_of_1 & entered("bob", order_ref="o-1", resumed="true")
+    assert not left("ann", status="open") & entered("ann", status="open")
+    assert not left("ann", order_ref="") & entered("ann", order_ref="")
+    assert not left("ann", repeatable=False, order_ref="o-1")
+
+
+def test_schedules_are_made_anew_each_and_taking_one_back_late_undoes_nothing() -> None:
+    when: dict[str, Any] = {"customer_ref": "ann", "order_ref": "o-1", "about": "f"}
+    campaign = ScheduleCampaign(campaign_id="c", send_at=1, **when)
+    canvas = ScheduleCanvas(canvas_id="c", send_at=1, **when)
+    taken_back = DeleteSchedule(schedule_id="s", campaign_id="c", **when)
+    assert not over("braze", "schedule_campaign", campaign)
+    assert not over("braze", "schedule_canvas", canvas)
+    assert not over("braze", "delete_schedule", taken_back)

@@ -4,10 +4,11 @@ from gridwire import records as r
 from gridwire import topics
 from streams.driver import Driver
 from streams.feeds import customer_cases, order_threads, ordered_units
-from streams.tables import ORDERS, PARTNERS
+from streams.tables import CUSTOMERS, ORDERS, PARTNERS
 from tests.unit.streams.making import (
     ORDER,
     SKU,
+    customer,
     line,
     order,
     partner,
@@ -40,6 +41,7 @@ def test_a_thread_that_names_no_order_is_counted() -> None:
 def cases_driver() -> Driver:
     driver = Driver(order_threads.FLOW, customer_cases.FLOW)
     driver.row(PARTNERS, partner("pt_1", name="Acme"))
+    driver.row(CUSTOMERS, customer())
     return driver
 
 
@@ -48,7 +50,7 @@ def test_a_case_reaches_every_customer_whose_order_a_thread_names() -> None:
     driver.row(ORDERS, stored_order(ORDER, customer_ref="c1"))
     driver.row(ORDERS, stored_order(OTHER, customer_ref="c2"))
     driver.send(topics.TRADING_GRID_THREADS, thread(related=related(ORDER, OTHER)))
-    found = driver.out(topics.CUSTOMER_CASES)
+    found = driver.out(topics.ORDER_CASES)
     assert [(case.customer_ref, case.order_ref) for case in found] == [("c1", ORDER), ("c2", OTHER)]
     assert {(case.partner_name, case.skus, case.order_status) for case in found} == {
         ("Acme", (SKU,), "awaiting_fulfillment")
@@ -60,7 +62,7 @@ def test_a_thread_line_says_which_products_a_case_is_about() -> None:
     driver.row(ORDERS, stored_order())
     about = r.ThreadLine(line_ref="2", sku="SKU-2", quantity=1, reason_code="damaged")
     driver.send(topics.TRADING_GRID_THREADS, thread(lines=(about,)))
-    assert driver.out(topics.CUSTOMER_CASES)[0].skus == ("SKU-2",)
+    assert driver.out(topics.ORDER_CASES)[0].skus == ("SKU-2",)
 
 
 def test_a_thread_change_waits_for_its_order_and_ends_as_a_dead_letter_without() -> None:
@@ -68,7 +70,7 @@ def test_a_thread_change_waits_for_its_order_and_ends_as_a_dead_letter_without()
     driver.send(topics.TRADING_GRID_THREADS, thread(related=related(ORDER, OTHER)))
     assert driver.parked == 2
     driver.row(ORDERS, stored_order(ORDER))
-    assert [case.order_ref for case in driver.out(topics.CUSTOMER_CASES)] == [ORDER]
+    assert [case.order_ref for case in driver.out(topics.ORDER_CASES)] == [ORDER]
     driver.advance(minutes=31)
     assert driver.parked == 0
     assert [(flow, leg, why) for flow, leg, why, _ in driver.dead] == [
@@ -83,7 +85,7 @@ def test_a_case_goes_on_without_a_partner_and_ends_at_a_guest() -> None:
     driver.send(
         topics.TRADING_GRID_THREADS, thread(related=related(ORDER, OTHER), partner_id="pt_9")
     )
-    assert [case.partner_name for case in driver.out(topics.CUSTOMER_CASES)] == [None]
+    assert [case.partner_name for case in driver.out(topics.ORDER_CASES)] == [None]
     assert driver.filtered["feed.customer-cases", "address", "guest order"] == 1
 
 

@@ -15,4 +15,3 @@ def test_what_a_waiting_case_asked_for_and_what_it_asks_when_it_goes_on_have_ids
     asked = driver.take(topics.BRAZE_COMMANDS)
     assert [command.operation for command in asked] == ["refresh_profile"] * 2
     assert len({command.event_id for command in asked}) == 2
-    assert len({command.causation_id for command in asked}) == 1

@@ -235,7 +235,7 @@ def test_a_new_thread_whose_comment_overtakes_it_is_told_once(then: str, campaig
 
 def test_an_internal_status_tells_nothing_and_does_not_stop_what_waits() -> None:
     driver = driven()
-    moved(driver, "open", "awaiting_internal")
+    moved(driver, "open", "awaiting_internal", first_version=2)
     driver.advance(minutes=2)
     assert told(driver) == [("trigger", "order-exception-open")]
     assert filtered(driver, "internal status") == 1
@@ -252,9 +252,9 @@ def test_a_status_without_a_campaign_only_sets_the_attribute() -> None:
 
 def test_where_another_flow_speaks_this_one_only_sets_the_attribute() -> None:
     claims = (*CLAIMS, Claim("braze.journey-adjustment", lambda case: case.thread.kind == "claim"))
-    legs = functools.partial(case_notification.legs, claims=claims)
-    flow = dataclasses.replace(case_notification.FLOW, legs=legs)
-    driver = Driver(order_threads.FLOW, customer_cases.FLOW, flow)
+    legs = functools.partial(customer_cases.legs, claims=claims)
+    feed = dataclasses.replace(customer_cases.FLOW, legs=legs)
+    driver = Driver(order_threads.FLOW, feed, case_notification.FLOW)
     driver.row(ORDERS, stored_order(ORDER))
     driver.row(CUSTOMERS, customer())
     driver.send(topics.TRADING_GRID_THREADS, thread("th_1"), thread("th_2", kind="claim"))
@@ -305,7 +305,7 @@ def test_a_customer_that_never_becomes_known_ends_as_a_dead_letter() -> None:
     moved(driver, "open")
     driver.advance(minutes=31)
     assert [(flow, why) for flow, _, why, _ in driver.dead] == [
-        (FLOW, "no row of customers in time")
+        ("feed.customer-cases", "no row of customers in time")
     ]
 
 

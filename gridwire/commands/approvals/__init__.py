@@ -1,0 +1,1 @@
+"""What waits for a person's decision: reading it, and deciding. For `gridwire approvals`."""

@@ -1,0 +1,210 @@
+"""A customer's journeys: out of the one that an exception belies, into its replacement, and back."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from gridwire.records import (
+    BrazeCommand,
+    Customer,
+    CustomerCase,
+    CustomerSchedules,
+    OutstandingSchedule,
+    Product,
+)
+from streams.flow import Filtered, Fired
+from streams.flows.braze.case_messages import Told, ToldThread
+from streams.flows.braze.case_telling import Said
+from streams.rules import braze, consent
+from streams.rules.dates import day
+from streams.rules.matters import TERMINAL
+from streams.rules.orders import SHIPPED
+from streams.rules.precedence import JOURNEY as FLOW_ID
+from streams.rules.precedence import OVER, reasons_of
+
+# What is remembered of a thread: the status of each order, the orders taken out of their journey, the Canvas entered
+# instead, the substitute of a product concerned.
+ORDER, OUT, REPLACEMENT, SUBSTITUTE = "order/", "out/", "replacement", "substitute"
+ON_ITS_WAY = SHIPPED | OVER | {"partially_shipped"}
+
+
+@dataclass(frozen=True, slots=True)
+class Journeys:
+    """Canvas ids and names of events.
+
+    apologies: reason → Canvas. alternative_reasons: those for which a substitute is offered.
+    """
+
+    apologies: Mapping[str, str]
+    estimate: str
+    alternative: str
+    alternative_reasons: Collection[str]
+    original: str
+    exit_event: str
+    end_event: str
+
+    def say(
+        self,
+        fired: Fired[Told],
+        thread: ToldThread,
+        customer: Customer,
+        schedules: CustomerSchedules | None,
+        products: Mapping[str, Product],
+    ) -> Said:
+        """What the last status of a thread means for the journeys of its orders."""
+        case = thread.pending
+        if case is None:
+            return thread, ()
+        adjusted = REPLACEMENT in thread.memory
+        if case.thread.status in TERMINAL:
+            if not adjusted:
+                return thread, (Filtered("journey was not adjusted"),)
+            others = [one for one in fired.state.threads.values() if one is not thread]
+            return _forgotten(thread), self._back(fired.due_ms, case, thread, others)
+        if adjusted or case.speaker != FLOW_ID:
+            return thread, (
+                Filtered("journey adjusted already" if adjusted else "not ours to tell"),
+            )
+        orders = [ref for ref in thread.orders if _status(thread, ref) not in OVER]
+        canvas = self._replacement(case, thread, products)
+        if not orders or canvas is None:
+            return thread, (Filtered("no journey for it"),)
+        out = {f"{OUT}{ref}": canvas for ref in orders}
+        memory = {**thread.memory, **out, REPLACEMENT: canvas}
+        context = _context(case, orders, customer, _substitute(thread, products))
+        outstanding = _outstanding(schedules, orders, fired.due_ms)
+        said = [
+            *self._out(fired.due_ms, case, orders, outstanding),
+            braze.canvas(FLOW_ID, case.customer_ref, canvas, context, version=case.thread.version),
+        ]
+        return msgspec.structs.replace(thread, memory=memory), said
+
+    def _out(
+        self,
+        now_ms: int,
+        case: CustomerCase,
+        orders: Sequence[str],
+        outstanding: Sequence[OutstandingSchedule],
+    ) -> Iterator[BrazeCommand]:
+        """First out of the journey, then what is scheduled is taken back: only then may another journey begin."""
+        version = case.thread.version
+        for ref in orders:
+            yield braze.event(
+                FLOW_ID,
+                case.customer_ref,
+                self.exit_event,
+                time_ms=now_ms,
+                properties={"order_ref": ref, "case_id": case.thread.thread_id},
+                repeatable=True,
+                version=version,
+            )
+        for one in outstanding:
+            yield braze.taken_back(FLOW_ID, case.customer_ref, one, version=version)
+
+    def _back(
+        self, now_ms: int, case: CustomerCase, thread: ToldThread, others: Sequence[ToldThread]
+    ) -> Iterator[BrazeCommand]:
+        """Out of the replacement; into the original again where nothing has shipped and nothing else is wrong."""
+        version = case.thread.version
+        yield braze.event(
+            FLOW_ID,
+            case.customer_ref,
+            self.end_event,
+            time_ms=now_ms,
+            properties={"case_id": case.thread.thread_id, "order_ref": case.order_ref},
+            repeatable=True,
+            version=version,
+        )
+        for ref in _taken_out(thread):
+            still_out = any(f"{OUT}{ref}" in other.memory for other in others)
+            if not still_out and _status(thread, ref) not in ON_ITS_WAY:
+                yield braze.canvas(
+                    FLOW_ID,
+                    case.customer_ref,
+                    self.original,
+                    {"order_ref": ref, "resumed": "true"},
+                    version=version,
+                )
+
+    def _replacement(
+        self, case: CustomerCase, thread: ToldThread, products: Mapping[str, Product]
+    ) -> str | None:
+        """A date is best, then something else to have, then an apology."""
+        reasons = [reason for reason in reasons_of(case) if reason in self.apologies]
+        if not reasons:
+            return None
+        if case.thread.revised_delivery_at is not None:
+            return self.estimate
+        offered = any(reason in self.alternative_reasons for reason in reasons)
+        if offered and _substitute(thread, products) is not None:
+            return self.alternative
+        return self.apologies[reasons[0]]
+
+
+def remembered(case: CustomerCase, products: Mapping[str, Product]) -> dict[str, str]:
+    """What a case adds to the memory of its thread. products: those concerned, by sku."""
+    found = {f"{ORDER}{case.order_ref}": str(case.order_status)}
+    substitutes = [one.substitute_sku for one in products.values() if one.substitute_sku]
+    return found | ({SUBSTITUTE: substitutes[0]} if substitutes else {})
+
+
+def substitutes_of(state: Told) -> tuple[str, ...]:
+    """Skus that could be offered instead, over all threads with news."""
+    waiting = (one for one in state.threads.values() if one.pending is not None)
+    found = (one.memory[SUBSTITUTE] for one in waiting if SUBSTITUTE in one.memory)
+    return tuple(dict.fromkeys(found))
+
+
+def _substitute(thread: ToldThread, products: Mapping[str, Product]) -> Product | None:
+    """The product to offer instead, where it is in stock."""
+    found = products.get(thread.memory.get(SUBSTITUTE, ""))
+    return found if found is not None and (found.available_to_sell or 0) > 0 else None
+
+
+def _status(thread: ToldThread, order_ref: str) -> str:
+    return thread.memory.get(f"{ORDER}{order_ref}", "")
+
+
+def _taken_out(thread: ToldThread) -> list[str]:
+    return [name.removeprefix(OUT) for name in thread.memory if name.startswith(OUT)]
+
+
+def _forgotten(thread: ToldThread) -> ToldThread:
+    """The thread with its journeys as they were before."""
+    kept = {
+        name: value
+        for name, value in thread.memory.items()
+        if name != REPLACEMENT and not name.startswith(OUT)
+    }
+    return msgspec.structs.replace(thread, memory=kept)
+
+
+def _outstanding(
+    schedules: CustomerSchedules | None, orders: Collection[str], now_ms: int
+) -> list[OutstandingSchedule]:
+    """What is scheduled about these orders and has not gone out."""
+    return [
+        one
+        for one in (schedules.outstanding if schedules else ())
+        if one.order_ref in orders and (one.send_at is None or one.send_at > now_ms)
+    ]
+
+
+def _context(
+    case: CustomerCase, orders: Sequence[str], customer: Customer, substitute: Product | None
+) -> dict[str, str]:
+    revised = case.thread.revised_delivery_at
+    return {
+        "case_id": case.thread.thread_id,
+        "kind": case.thread.kind,
+        "status": case.thread.status,
+        "order_ref": orders[0],
+        "order": ", ".join(orders),
+        "reason": ",".join(reasons_of(case)),
+        "revised_date": day(revised) if revised is not None else "",
+        "partner_name": case.partner_name or "",
+        "substitute_sku": substitute.sku if substitute else "",
+        "substitute_name": substitute.name if substitute else "",
+        "channels": ",".join(consent.channels(customer)),
+    }

@@ -1,0 +1,223 @@
+"""How a customer is won back: by segment and incident, with an offer within the cap unless people allow more."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from uuid import NAMESPACE_URL, uuid5
+
+import msgspec
+
+from gridwire.records import Approval, ApprovalDecision, BrazeCommand, Customer, CustomerCase
+from gridwire.vocabulary import ReasonCode
+from streams.flow import CancelTimer, Effects, Filtered, Fired, Keep, SetTimer
+from streams.flows.braze.case_messages import Told, ToldThread
+from streams.flows.braze.case_telling import Said
+from streams.rules import braze, consent
+from streams.rules.precedence import RECOVERY as FLOW_ID
+from streams.rules.precedence import SETTLED, is_settled, reasons_of
+
+SEGMENTS = ("high_value_at_risk", "high_value", "at_risk", "standard")
+INCIDENTS: Mapping[str, str] = {
+    ReasonCode.DAMAGED: "damaged",
+    ReasonCode.MISSING_COMPONENT: "missing",
+    ReasonCode.MISSING_ITEM: "missing",
+    ReasonCode.DEFECTIVE: "product",
+    ReasonCode.WRONG_ITEM: "product",
+    ReasonCode.BILLING_CORRECTION: "billing",
+    ReasonCode.INVOICE_DISCREPANCY: "billing",
+}
+RECOVERED, APPROVAL, WANTED = "recovered", "approval", "wanted"  # names in a thread's memory
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An amount in minor units of a currency; 0: none."""
+
+    amount_minor: int = 0
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovering:
+    """campaigns: `<segment>/<incident>` → campaign. percent: segment → share of the resolution's amount to offer.
+
+    caps: currency → most that is offered without asking, in minor units; in another currency nothing is offered.
+    """
+
+    campaigns: Mapping[str, str]
+    high_tiers: frozenset[str]
+    churn_risk_min: float
+    percent: Mapping[str, int]
+    caps: Mapping[str, int]
+    survey: str
+    survey_ms: int
+    once_ms: int
+    approval_ms: int
+
+    # ---- an incident is resolved ---------------------------------------------------------------------------------
+    def say(self, fired: Fired[Told], thread: ToldThread, customer: Customer) -> Said:
+        """The recovery goes out, or waits until people have allowed its offer."""
+        case, now_ms = thread.pending, fired.due_ms
+        if case is None:
+            return thread, ()
+        if not is_settled(case) or case.speaker != FLOW_ID:
+            return thread, (Filtered("not ours to tell"),)
+        recovered_at = int(thread.memory.get(RECOVERED, -self.once_ms))
+        if thread.held is not None or now_ms - recovered_at < self.once_ms:
+            return thread, (Filtered("recovered already"),)
+        wanted = self._wanted(case, customer)
+        if wanted.amount_minor > self.caps.get(wanted.currency, 0):
+            return self._asked(thread, case, wanted, now_ms)
+        return recovered(thread, now_ms), self._recovery(case, customer, wanted, now_ms)
+
+    def _asked(self, thread: ToldThread, case: CustomerCase, wanted: Offer, now_ms: int) -> Said:
+        """The matter is held until it is decided or nobody decides in time."""
+        expires_at = now_ms + self.approval_ms
+        subject = f"{FLOW_ID}/{case.customer_ref}/{case.thread.thread_id}/{now_ms}"
+        approval = Approval(
+            approval_id=str(uuid5(NAMESPACE_URL, subject)),
+            flow=FLOW_ID,
+            key=case.customer_ref,
+            question=(
+                f"May {_amount(wanted)} be offered for the {incident_of(case)} incident of thread "
+                f"{case.thread.thread_id}?"
+            ),
+            order_ref=case.order_ref,
+            amount_minor=wanted.amount_minor,
+            currency=wanted.currency,
+            limit_minor=self.caps.get(wanted.currency, 0),
+            asked_at=now_ms,
+            expires_at=expires_at,
+        )
+        memory = {
+            **thread.memory,
+            APPROVAL: approval.approval_id,
+            WANTED: f"{wanted.amount_minor} {wanted.currency}",
+        }
+        after = msgspec.structs.replace(thread, held=case, memory=memory)
+        return after, (approval, SetTimer(f"expire/{thread.thread_id}", expires_at))
+
+    # ---- people have decided, or nobody did ----------------------------------------------------------------------
+    def decide(
+        self, decision: ApprovalDecision, told: Told | None, customer: Customer | None
+    ) -> Effects:
+        """Granted: all of it is offered; refused: no more than the cap."""
+        thread = _waiting(told, decision.approval_id)
+        if told is None or thread is None:
+            yield Filtered("nobody waits for this decision")
+            return
+        if decision.decision not in ("granted", "refused"):
+            yield Filtered("not a decision")
+            return
+        yield CancelTimer(f"expire/{thread.thread_id}")
+        granted = decision.decision == "granted"
+        at_ms = decision.produced_at or decision.occurred_at
+        yield from self._settled(told, thread, customer, at_ms, granted=granted)
+
+    def expire(self, fired: Fired[Told], customer: Customer | None) -> Effects:
+        """Nobody decided in time: no more than the cap is offered."""
+        thread = fired.state.threads.get(fired.name.partition("/")[2])
+        if thread is None or thread.held is None:
+            yield Filtered("nothing waits any more")
+            return
+        yield from self._settled(fired.state, thread, customer, fired.due_ms, granted=False)
+
+    def _settled(
+        self,
+        told: Told,
+        thread: ToldThread,
+        customer: Customer | None,
+        now_ms: int,
+        *,
+        granted: bool,
+    ) -> Effects:
+        case, amount = thread.held, thread.memory.get(WANTED, "0 ")
+        released = msgspec.structs.replace(thread, held=None, memory=_without_approval(thread))
+        why_not = "customer not known" if customer is None else consent.unreachable(customer)
+        if thread.status not in SETTLED:
+            why_not = "incident is open again"
+        if case is None or customer is None or why_not:
+            yield Keep(Told({**told.threads, thread.thread_id: released}))
+            yield Filtered(why_not or "nothing waits any more")
+            return
+        minor, _, currency = amount.partition(" ")
+        cap = self.caps.get(currency, 0)
+        offer = Offer(int(minor) if granted else min(int(minor), cap), currency)
+        yield Keep(Told({**told.threads, thread.thread_id: recovered(released, now_ms)}))
+        yield from self._recovery(case, customer, offer, now_ms)
+
+    # ---- what the customer gets ----------------------------------------------------------------------------------
+    def _recovery(
+        self, case: CustomerCase, customer: Customer, offer: Offer, now_ms: int
+    ) -> Iterator[BrazeCommand]:
+        """The message at once, a survey some days later: that one can still be taken back."""
+        segment, version = self.segment_of(customer), case.thread.version
+        properties = {
+            "case_id": case.thread.thread_id,
+            "kind": case.thread.kind,
+            "status": case.thread.status,
+            "order": case.order_ref,
+            "incident": incident_of(case),
+            "segment": segment,
+            "resolution": case.thread.resolution.action if case.thread.resolution else "",
+            "compensation": _amount(offer),
+            "partner_name": case.partner_name or "",
+            "channels": ",".join(consent.channels(customer)),
+        }
+        campaign = self.campaigns[f"{segment}/{incident_of(case)}"]
+        yield braze.campaign(FLOW_ID, case.customer_ref, campaign, properties, version=version)
+        if self.survey_ms:
+            yield braze.later(
+                FLOW_ID,
+                case.customer_ref,
+                self.survey,
+                {"order": case.order_ref, "incident": incident_of(case)},
+                send_at=now_ms + self.survey_ms,
+                order_ref=case.order_ref,
+                version=version,
+            )
+
+    def segment_of(self, customer: Customer) -> str:
+        """By value tier and churn risk; who is not known better is standard."""
+        high = (customer.value_tier or "") in self.high_tiers
+        at_risk = (customer.churn_risk or 0.0) >= self.churn_risk_min
+        if high:
+            return "high_value_at_risk" if at_risk else "high_value"
+        return "at_risk" if at_risk else "standard"
+
+    def _wanted(self, case: CustomerCase, customer: Customer) -> Offer:
+        """The segment's share of what the partner's resolution was worth."""
+        resolution = case.thread.resolution
+        if resolution is None or resolution.amount_minor is None or resolution.currency is None:
+            return Offer()
+        if resolution.currency not in self.caps:
+            return Offer()
+        share = self.percent[self.segment_of(customer)]
+        return Offer(max(0, resolution.amount_minor * share // 100), resolution.currency)
+
+
+def incident_of(case: CustomerCase) -> str:
+    """The type of the first reason that a partner may have caused."""
+    return next((INCIDENTS[one] for one in reasons_of(case) if one in INCIDENTS), "product")
+
+
+def recovered(thread: ToldThread, now_ms: int) -> ToldThread:
+    """The thread once the customer was won back."""
+    return msgspec.structs.replace(thread, memory={**thread.memory, RECOVERED: str(now_ms)})
+
+
+def _waiting(told: Told | None, approval_id: str) -> ToldThread | None:
+    """The thread that waits for this approval."""
+    threads = told.threads.values() if told else ()
+    found = (one for one in threads if one.held and one.memory.get(APPROVAL) == approval_id)
+    return next(found, None)
+
+
+def _without_approval(thread: ToldThread) -> dict[str, str]:
+    return {name: value for name, value in thread.memory.items() if name not in (APPROVAL, WANTED)}
+
+
+def _amount(offer: Offer) -> str:
+    """`12.30 USD`; "" for none. Minor units of all currencies in `caps` are hundredths."""
+    if offer.amount_minor <= 0:
+        return ""
+    return f"{offer.amount_minor // 100}.{offer.amount_minor % 100:02d} {offer.currency}"
