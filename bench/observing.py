@@ -186,21 +186,24 @@ class Watch:
 
 
 def follow(watch: Watch, expected: int, deadline_s: float) -> Span:
-    """Looks until `expected` outputs are visible and nothing new came for QUIET_S. Raises UnfinishedError."""
-    started = watch.look()
+    """Looks until `expected` outputs are visible and nothing new came for QUIET_S. Raises UnfinishedError.
+
+    The topics were empty when the subject started: what it has written before the first look counts.
+    """
+    began_s = watch.clock()
     first: Sample | None = None
-    last = started
+    last = Sample(began_s, 0, 0, 0.0)
     while True:
         now = watch.look()
         if now.messages > last.messages:
             last = now
-            first = first or (now if now.outputs > started.outputs else None)
-        done = first is not None and last.outputs - started.outputs >= expected
+            first = first or (now if now.outputs > 0 else None)
+        done = first is not None and last.outputs >= expected
         if first is not None and done and now.at_s - last.at_s >= QUIET_S:
             return Span(first, last)
         if (why := watch.failed()) is not None:
             raise UnfinishedError(why)
-        if now.at_s - started.at_s > deadline_s:
-            seen = last.outputs - started.outputs
+        if now.at_s - began_s > deadline_s:
+            seen = last.outputs
             raise UnfinishedError(f"{seen} of {expected} outputs after {deadline_s:.0f} s")
         watch.sleep(SAMPLE_S)

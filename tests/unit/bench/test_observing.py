@@ -92,6 +92,12 @@ def test_a_pause_before_the_end_does_not_end_the_run() -> None:
     assert span.last.outputs == 10_000
 
 
+def test_what_was_written_before_the_first_look_counts() -> None:
+    world = World(_steadily(1_000, until_s=12.0), now_s=7.0)
+    span = follow(world.watch(), 10_000, deadline_s=60.0)
+    assert (span.first.outputs, span.last.outputs) == (5_000, 10_000)
+
+
 def test_a_run_that_is_not_done_in_time_says_how_far_it_came() -> None:
     world = World(_steadily(10, until_s=1_000.0))
     with pytest.raises(UnfinishedError, match=r"\d+ of 10000 outputs after 30 s"):
