@@ -22,8 +22,8 @@ from sandbox.demo.calls import CallError, call
 from tests.waiting import until
 
 R = TypeVar("R", bound=Record)
-READY_S = 120.0
-SETTLE_S = 90.0
+READY_S = 180.0
+SETTLE_S = 180.0
 
 
 def free_port() -> int:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
-DEADLINE_S = 30.0
+DEADLINE_S = 120.0  # generous: only what is broken waits for it, and machines are shared
 POLL_S = 0.02
 
 

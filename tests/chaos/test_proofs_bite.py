@@ -14,7 +14,7 @@ from tests.chaos.proof.scene import LOOK_S, SETTLE_S, Scene, kinds
 from tests.chaos.proof.verdict import KINDS, faults
 from tests.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(600)]
 
 Spoil = Callable[[Observed], object]
 

@@ -24,7 +24,7 @@ from tests.chaos.outside import Load, Plan, connect, plan, prepare, seed_platfor
 from tests.roles import READY_S, Role, Topics, running
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(600)]
 
 KNOWN_S, SETTLE_S, LOOK_S = 60.0, 90.0, 0.4
 QUIET_LOOKS = 8  # in a row at which nothing was under way and no topic grew: longer than any timer of the flows

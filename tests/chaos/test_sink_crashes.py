@@ -15,7 +15,7 @@ from tests.chaos.proof.sink_verdict import wrong
 from tests.roles import Role
 from tests.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(600)]
 AROUND = 9  # other commands that are under way when the sink dies
 LANES = 5
 

@@ -11,7 +11,7 @@ from tests.chaos.proof.sink_process import Plan
 from tests.chaos.proof.sink_scene import Scene, staged
 from tests.chaos.proof.sink_verdict import wrong
 
-pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(600)]
 COMMANDS, LANES = 60, 20
 
 

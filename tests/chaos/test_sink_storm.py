@@ -18,7 +18,7 @@ from tests.chaos.proof.target import TROUBLES
 from tests.roles import Role
 from tests.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(600)]
 SEEDS_MIN = 2
 LANES = 24
 KINDS: tuple[Kind, ...] = ("natural", "keyed", "lookup", "bulk")

@@ -7,7 +7,7 @@ from tests.chaos.proof.faults import Chosen
 from tests.chaos.proof.scene import Scene
 from tests.chaos.proof.workload import BYTES, RAISING
 
-pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(600)]
 
 RATE = 0.2
 KINDS_MIN, FAULTS_MIN = 6, 15

@@ -11,7 +11,7 @@ from tests.chaos.proof.scene import LOOK_S, SETTLE_S, Scene
 from tests.roles import Role
 from tests.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(600)]
 
 KILLS = 10
 TAKEN_OVER = 60  # records that the second worker writes before the first one wakes

@@ -8,7 +8,7 @@ from sandbox.kafka import RunningBroker
 from tests.chaos.proof.scene import Scene, end
 from tests.roles import Role
 
-pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(600)]
 
 CHANGES = 5
 TOGETHER = 40  # records between two changes

@@ -7,7 +7,7 @@ from sandbox.kafka import RunningBroker
 from tests.chaos.proof.scene import LOOK_S, SETTLE_S, Scene
 from tests.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(600)]
 
 COMPACT_S = 60.0
 SEGMENT = {  # the smallest that Kafka allows, so that what was written so far can be compacted now

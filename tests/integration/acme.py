@@ -39,7 +39,7 @@ from sandbox.child import spawn, wait_for_file
 
 CONCURRENCY = 8
 ITEMS_MAX = 40
-START_S = 20.0
+START_S = 90.0
 TOKEN = "t0ken"
 
 

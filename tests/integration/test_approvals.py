@@ -17,7 +17,7 @@ from gridwire.settings import KafkaSettings
 from gridwire.topics import APPROVALS
 from sandbox.kafka import RunningBroker
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 HOUR_MS = 3_600_000
 Call = Callable[..., tuple[int, str, str]]
 

@@ -30,7 +30,7 @@ from sandbox import kafka as local_kafka
 from sandbox import process
 from tests.roles import Topics
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 PARTNERS = 450  # three pages
 RESOURCE = "trading-grid.partners"

@@ -46,7 +46,7 @@ COMMANDS: tuple[Topic[Any], ...] = (
     topics.TRADING_GRID_COMMANDS,
 )
 NOTICES = (topics.BIGCOMMERCE_NOTICES, topics.TRADING_GRID_NOTICES)
-SETTLE_S = 60.0
+SETTLE_S = 180.0
 
 
 class Scene:

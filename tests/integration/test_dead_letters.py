@@ -24,10 +24,10 @@ from sandbox.kafka import RunningBroker
 from tests.integration.dead_letter_world import ENGAGEMENT, World, produce, world_on
 from tests.waiting import until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 ENRICH = "braze.engagement-insight/enrich"
-SETTLE_S = 60.0
+SETTLE_S = 180.0
 
 
 @pytest.fixture

@@ -24,9 +24,9 @@ from tests.roles import Role, running
 from tests.unit.streams.engine.flows import event, partner, shop_order, thread
 from tests.waiting import until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 
-SETTLE_S = 90.0
+SETTLE_S = 180.0
 LATER = 40  # by so many schema ids: what the worker registers meanwhile stays below
 ORDER = "bigcommerce:1"
 

@@ -25,7 +25,7 @@ from tests.roles import Role, Topics, free_port
 from tests.waiting import until
 
 PARTITIONS = 4
-SETTLED_S = 90.0
+SETTLED_S = 180.0
 
 
 class SinkRole(Role):

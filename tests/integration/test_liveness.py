@@ -130,7 +130,7 @@ def test_a_flow_that_blocks_the_loop_is_told_with_the_place_where_it_hangs(world
         until(lambda: world.copied(topics, PARTITIONS + 1), "everything is copied")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_kafka_that_is_away_makes_the_worker_unready_and_leaves_it_live(
     own_kafka: RunningBroker,
     registry: str,

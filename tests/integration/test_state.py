@@ -30,12 +30,12 @@ from tests.roles import Role, Topics, running
 from tests.unit.streams.making import order
 from tests.waiting import until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 
 REFS = 200
 CHANGELOG = "table.orders"
 SEGMENT_BYTES = 1 << 20  # the least that Kafka takes
-DEADLINE_S = 60.0
+DEADLINE_S = 180.0
 STAMPED = ("produced_at",)  # of this run
 World = tuple[KafkaSettings, Topics]
 

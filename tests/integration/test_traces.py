@@ -24,7 +24,7 @@ sys.exit(command.run(Path(sys.argv[1]), keep=False))
 """
 SERVER, INTERNAL, CLIENT = 2, 1, 3  # opentelemetry's numbers for kinds of spans
 ERROR = 2
-START_S = 20.0
+START_S = 90.0
 
 
 @dataclass

@@ -29,8 +29,8 @@ from tests.waiting import until
 
 PARTITIONS = 4
 STALL_S = 5.0
-START_S = 60.0
-RESTART_S = 90.0
+START_S = 120.0
+RESTART_S = 180.0
 BLOCK = "block"
 
 

@@ -11,7 +11,7 @@ from sandbox.process import SandboxProcess, start
 from tests.contract.connectors.world import World
 from tests.contract.sandbox.receiver import Receiver
 
-CALL_TIMEOUT_S = 20.0
+CALL_TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="session")

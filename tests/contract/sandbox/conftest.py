@@ -10,7 +10,7 @@ import pytest
 from sandbox.process import SandboxProcess, start
 from tests.contract.sandbox.receiver import Receiver
 
-CALL_TIMEOUT_S = 20.0
+CALL_TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="session")
