@@ -89,6 +89,11 @@ class Stage:
         """Shoppers, staff or payment providers do something. Raises CallError."""
         return await self.platforms.trigger("bigcommerce", event, body)
 
+    async def order(self, n: int, product: str) -> Any:
+        """Customer `n` orders one of a product by its name in the cast, as order `n`. Raises CallError."""
+        number, line = self.cast.number(n), {"sku": self.cast.sku(product), "quantity": 1}
+        return await self.bigcommerce("place_order", id=number, customer=number, lines=[line])
+
     async def braze(self, event: str, **body: Any) -> Any:
         """Users do something, or a webhook step posts what they said. Raises CallError."""
         return await self.platforms.trigger("braze", event, body)

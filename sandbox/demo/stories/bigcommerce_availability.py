@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from sandbox.demo.seed_rows import supplier
 from sandbox.demo.stage import Stage
 from sandbox.demo.story import Cast, Seeds, Story, Unmet
 from sandbox.demo.world import World
@@ -34,13 +35,9 @@ def seed(cast: Cast) -> Seeds:
     return {
         "trading-grid": {
             "partners": [
-                {
-                    "id": cast.partner("mill"),
-                    "name": "Old Mill",
-                    "status": "active",
-                    "roles": ["supplier"],
-                    "skus": [cast.sku(name) for name in (*STOCK, LATER)],
-                }
+                supplier(
+                    cast, "mill", *(cast.sku(name) for name in (*STOCK, LATER)), title="Old Mill"
+                )
             ],
         },
         "bigcommerce": {

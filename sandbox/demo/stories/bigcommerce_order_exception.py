@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gridwire.topics import PRODUCTS
+from sandbox.demo.seed_rows import supplier
 from sandbox.demo.stage import Stage
 from sandbox.demo.story import Cast, Seeds, Story, Unmet
 from sandbox.demo.world import World
@@ -38,13 +39,7 @@ def seed(cast: Cast) -> Seeds:
 
 
 def _partner(cast: Cast, name: str, sku: str) -> dict[str, Any]:
-    return {
-        "id": cast.partner(name),
-        "name": f"{name.title()} & Co.",
-        "status": "active",
-        "roles": ["supplier"],
-        "skus": [sku],
-    }
+    return supplier(cast, name, sku, title=f"{name.title()} & Co.")
 
 
 def reference(cast: Cast, order: int, audience: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gridwire.topics import ENRICHED_ENGAGEMENT
+from sandbox.demo.seed_rows import braze_users, shop_customers, supplier
 from sandbox.demo.stage import Stage
 from sandbox.demo.story import Cast, Seeds, Story, Unmet
 from sandbox.demo.world import Row, World
@@ -22,29 +23,16 @@ def seed(cast: Cast) -> Seeds:
     """A tea pot, another like it, and three customers, of whom one wants no messages."""
     skus = [cast.sku("TEAPOT"), cast.sku("TEAPOT-TWO")]
     return {
-        "trading-grid": {
-            "partners": [
-                {
-                    "id": cast.partner("tinkers"),
-                    "name": "Tinkers",
-                    "status": "active",
-                    "roles": ["supplier"],
-                    "skus": skus,
-                }
-            ]
-        },
+        "trading-grid": {"partners": [supplier(cast, "tinkers", *skus)]},
         "bigcommerce": {
             "products": [
                 {"id": cast.number(n), "sku": sku, "name": name, "price": 30, "inventory_level": 20}
                 for n, (sku, name) in enumerate(zip(skus, ("Tea Pot", "Tea Pot Two"), strict=True))
             ],
-            "customers": [
-                {"id": cast.number(n), "email": _email(cast, n), "first_name": name.title()}
-                for n, name in enumerate(NAMES)
-            ],
+            "customers": shop_customers(cast, NAMES),
         },
         "braze": {
-            "users": [_user(cast, n) for n in range(len(NAMES))],
+            "users": braze_users(cast, NAMES, unsubscribed=UNSUBSCRIBED),
             "campaigns": [{"id": LATE, "name": "It is late"}, {"id": OFFER, "name": "Instead"}],
             "canvases": [{"id": BACK, "name": "It is back"}],
             "catalogs": [catalog()],
@@ -67,27 +55,9 @@ def catalog() -> dict[str, Any]:
     }
 
 
-def _email(cast: Cast, n: int) -> str:
-    return f"{NAMES[n]}.{cast.run}@shopper.example"
-
-
-def _user(cast: Cast, n: int) -> dict[str, Any]:
-    consent = {"email": "unsubscribed", "push": "unsubscribed"} if n == UNSUBSCRIBED else {}
-    return {
-        "external_id": cast.customer(n),
-        "attributes": {"email": _email(cast, n)},
-        "consent": consent,
-    }
-
-
 async def play(stage: Stage) -> None:
     for n in (CAL, DAN):
-        await stage.bigcommerce(
-            "place_order",
-            id=stage.cast.number(n),
-            customer=stage.cast.number(n),
-            lines=[{"sku": stage.cast.sku("TEAPOT"), "quantity": 1}],
-        )
+        await stage.order(n, "TEAPOT")
     await _says(stage, type="stock", quantity=0)
     await stage.until(lambda world: _item(world).get("stock") == 0, "the catalogue has no tea pots")
     await _wishes(stage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.demo.seed_rows import braze_user, shop_customers, supplier
 from sandbox.demo.stage import Stage
 from sandbox.demo.story import Cast, Seeds, Story, Unmet
 from sandbox.demo.world import World
@@ -22,7 +23,13 @@ RESOLUTION = {"code": "reshipped", "action": "ship", "summary": "A new one is on
 def seed(cast: Cast) -> Seeds:
     """Six customers with an account in the shop; Braze knows five, of whom one wants no messages."""
     return {
-        "trading-grid": {"partners": [_partner(cast)]},
+        "trading-grid": {
+            "partners": [
+                supplier(
+                    cast, "potters", cast.sku("VASE"), cast.sku("BOWL"), title="Potters United"
+                )
+            ]
+        },
         "bigcommerce": {
             "products": [
                 {
@@ -33,13 +40,14 @@ def seed(cast: Cast) -> Seeds:
                 },
                 {"id": cast.number(1), "sku": cast.sku("BOWL"), "price": 9, "inventory_level": 1},
             ],
-            "customers": [
-                {"id": cast.number(n), "email": _email(cast, n), "first_name": name.title()}
-                for n, name in enumerate(NAMES)
-            ],
+            "customers": shop_customers(cast, NAMES),
         },
         "braze": {
-            "users": [_user(cast, n) for n in range(len(NAMES)) if n != UNKNOWN_TO_BRAZE],
+            "users": [
+                braze_user(cast, NAMES, n, subscribed=n != UNSUBSCRIBED)
+                for n in range(len(NAMES))
+                if n != UNKNOWN_TO_BRAZE
+            ],
             "campaigns": [
                 {"id": f"order-exception-{status}", "name": f"Your order: {status}"}
                 for status in STATUSES
@@ -48,27 +56,9 @@ def seed(cast: Cast) -> Seeds:
     }
 
 
-def _partner(cast: Cast) -> dict[str, Any]:
-    return {
-        "id": cast.partner("potters"),
-        "name": "Potters United",
-        "status": "active",
-        "roles": ["supplier"],
-        "skus": [cast.sku("VASE"), cast.sku("BOWL")],
-    }
-
-
-def _email(cast: Cast, n: int) -> str:
-    return f"{NAMES[n]}.{cast.run}@shopper.example"
-
-
-def _user(cast: Cast, n: int) -> dict[str, Any]:
-    consent = {"email": "unsubscribed", "push": "unsubscribed"} if n == UNSUBSCRIBED else {}
-    return {
-        "external_id": cast.customer(n),
-        "attributes": {"email": _email(cast, n)},
-        "consent": consent,
-    }
+def _potters(cast: Cast) -> dict[str, Any]:
+    skus = cast.sku("VASE"), cast.sku("BOWL")
+    return supplier(cast, "potters", *skus, title="Potters United")
 
 
 async def play(stage: Stage) -> None:

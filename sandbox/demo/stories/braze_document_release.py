@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from sandbox.demo.seed_rows import braze_users, shop_customers, supplier
 from sandbox.demo.stage import Stage
 from sandbox.demo.story import Cast, Seeds, Story, Unmet
 from sandbox.demo.world import Row, World
@@ -18,7 +17,7 @@ CAMPAIGN = "documents-approved-claim"
 def seed(cast: Cast) -> Seeds:
     """Four customers with an order each; one wants no messages."""
     return {
-        "trading-grid": {"partners": [_partner(cast)]},
+        "trading-grid": {"partners": [supplier(cast, "joiners", cast.sku("EASEL"))]},
         "bigcommerce": {
             "products": [
                 {
@@ -28,49 +27,18 @@ def seed(cast: Cast) -> Seeds:
                     "inventory_level": 90,
                 }
             ],
-            "customers": [
-                {"id": cast.number(n), "email": _email(cast, n), "first_name": name.title()}
-                for n, name in enumerate(NAMES)
-            ],
+            "customers": shop_customers(cast, NAMES),
         },
         "braze": {
-            "users": [_user(cast, n) for n in range(len(NAMES))],
+            "users": braze_users(cast, NAMES, unsubscribed=UNSUBSCRIBED),
             "campaigns": [{"id": CAMPAIGN, "name": "Your claim goes on"}],
         },
     }
 
 
-def _partner(cast: Cast) -> dict[str, Any]:
-    return {
-        "id": cast.partner("joiners"),
-        "name": "Joiners",
-        "status": "active",
-        "roles": ["supplier"],
-        "skus": [cast.sku("EASEL")],
-    }
-
-
-def _email(cast: Cast, n: int) -> str:
-    return f"{NAMES[n]}.{cast.run}@shopper.example"
-
-
-def _user(cast: Cast, n: int) -> dict[str, Any]:
-    consent = {"email": "unsubscribed", "push": "unsubscribed"} if n == UNSUBSCRIBED else {}
-    return {
-        "external_id": cast.customer(n),
-        "attributes": {"email": _email(cast, n)},
-        "consent": consent,
-    }
-
-
 async def play(stage: Stage) -> None:
     for n in range(len(NAMES)):
-        await stage.bigcommerce(
-            "place_order",
-            id=stage.cast.number(n),
-            customer=stage.cast.number(n),
-            lines=[{"sku": stage.cast.sku("EASEL"), "quantity": 1}],
-        )
+        await stage.order(n, "EASEL")
     outdated = await _document(stage, UMA, "rma", "approved")
     await stage.trading_grid("moved", kind="document", id=outdated, to="superseded")
     await _document(stage, UMA, "credit_note", "approved")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
+from sandbox.demo.seed_rows import braze_users, email, shop_customers, supplier
 from sandbox.demo.stage import Stage
 from sandbox.demo.story import Cast, Seeds, Story, Unmet
 from sandbox.demo.world import Row, World
@@ -21,18 +21,15 @@ ACCEPTED = range(200, 300)
 def seed(cast: Cast) -> Seeds:
     """Four customers with an order each; one wants no messages."""
     return {
-        "trading-grid": {"partners": [_partner(cast)]},
+        "trading-grid": {"partners": [supplier(cast, "weavers", cast.sku("RUG"))]},
         "bigcommerce": {
             "products": [
                 {"id": cast.number(0), "sku": cast.sku("RUG"), "price": 120, "inventory_level": 90}
             ],
-            "customers": [
-                {"id": cast.number(n), "email": _email(cast, n), "first_name": name.title()}
-                for n, name in enumerate(NAMES)
-            ],
+            "customers": shop_customers(cast, NAMES),
         },
         "braze": {
-            "users": [_user(cast, n) for n in range(len(NAMES))],
+            "users": braze_users(cast, NAMES, unsubscribed=UNSUBSCRIBED),
             "campaigns": [
                 {"id": FOLLOW_UP, "name": "What became of your feedback"},
                 *(
@@ -50,37 +47,9 @@ def _told() -> list[tuple[str, str]]:
     return [(kind, one) for kind in ("claim", "service-case") for one in statuses]
 
 
-def _partner(cast: Cast) -> dict[str, Any]:
-    return {
-        "id": cast.partner("weavers"),
-        "name": "Weavers",
-        "status": "active",
-        "roles": ["supplier"],
-        "skus": [cast.sku("RUG")],
-    }
-
-
-def _email(cast: Cast, n: int) -> str:
-    return f"{NAMES[n]}.{cast.run}@shopper.example"
-
-
-def _user(cast: Cast, n: int) -> dict[str, Any]:
-    consent = {"email": "unsubscribed", "push": "unsubscribed"} if n == UNSUBSCRIBED else {}
-    return {
-        "external_id": cast.customer(n),
-        "attributes": {"email": _email(cast, n)},
-        "consent": consent,
-    }
-
-
 async def play(stage: Stage) -> None:
     for n in range(len(NAMES)):
-        await stage.bigcommerce(
-            "place_order",
-            id=stage.cast.number(n),
-            customer=stage.cast.number(n),
-            lines=[{"sku": stage.cast.sku("RUG"), "quantity": 1}],
-        )
+        await stage.order(n, "RUG")
     pias = await stage.trading_grid(
         "thread-opened",
         kind="service_case",
@@ -94,7 +63,9 @@ async def play(stage: Stage) -> None:
     )
     await _says(stage, PIA, "delivery", "Where is it?")
     for _ in range(2):  # Braze delivers webhooks at least once
-        await _says(stage, OLA, "damage", f"Torn! {_email(stage.cast, OLA)}, +1 (555) 010-0199")
+        await _says(
+            stage, OLA, "damage", f"Torn! {email(stage.cast, NAMES[OLA])}, +1 (555) 010-0199"
+        )
     await _says(stage, REX, "product", "I do not like the colour.")
     await _says(stage, UNSUBSCRIBED, "damage", "Torn, too.")
     await stage.until(

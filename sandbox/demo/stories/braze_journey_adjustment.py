@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.demo.seed_rows import braze_users, shop_customers, supplier
 from sandbox.demo.stage import Stage
 from sandbox.demo.story import Cast, Seeds, Story, Unmet
 from sandbox.demo.world import Row, World
@@ -26,18 +27,15 @@ RESOLUTION = {"code": "found", "action": "ship", "summary": "It goes out today."
 def seed(cast: Cast) -> Seeds:
     """Four customers with an order each; one wants no messages."""
     return {
-        "trading-grid": {"partners": [_partner(cast)]},
+        "trading-grid": {"partners": [supplier(cast, "clockmakers", cast.sku("CLOCK"))]},
         "bigcommerce": {
             "products": [
                 {"id": cast.number(0), "sku": cast.sku("CLOCK"), "price": 70, "inventory_level": 90}
             ],
-            "customers": [
-                {"id": cast.number(n), "email": _email(cast, n), "first_name": name.title()}
-                for n, name in enumerate(NAMES)
-            ],
+            "customers": shop_customers(cast, NAMES),
         },
         "braze": {
-            "users": [_user(cast, n) for n in range(len(NAMES))],
+            "users": braze_users(cast, NAMES, unsubscribed=UNSUBSCRIBED),
             "canvases": [_canvas(name) for name in (APOLOGY, LOST, ESTIMATE, ALTERNATIVE)]
             + [
                 {
@@ -57,37 +55,9 @@ def _canvas(name: str) -> dict[str, Any]:
     return {"id": name, "name": title, "exit_event": END_EVENT, "exit_match": "case_id"}
 
 
-def _partner(cast: Cast) -> dict[str, Any]:
-    return {
-        "id": cast.partner("clockmakers"),
-        "name": "Clockmakers",
-        "status": "active",
-        "roles": ["supplier"],
-        "skus": [cast.sku("CLOCK")],
-    }
-
-
-def _email(cast: Cast, n: int) -> str:
-    return f"{NAMES[n]}.{cast.run}@shopper.example"
-
-
-def _user(cast: Cast, n: int) -> dict[str, Any]:
-    consent = {"email": "unsubscribed", "push": "unsubscribed"} if n == UNSUBSCRIBED else {}
-    return {
-        "external_id": cast.customer(n),
-        "attributes": {"email": _email(cast, n)},
-        "consent": consent,
-    }
-
-
 async def play(stage: Stage) -> None:
     for n in range(len(NAMES)):
-        await stage.bigcommerce(
-            "place_order",
-            id=stage.cast.number(n),
-            customer=stage.cast.number(n),
-            lines=[{"sku": stage.cast.sku("CLOCK"), "quantity": 1}],
-        )
+        await stage.order(n, "CLOCK")
         way = {"canvas_id": ORIGINAL, "context": {"order_ref": stage.cast.order_ref(n)}}
         await stage.platforms.trigger(
             "braze", "enter", {"external_id": stage.cast.customer(n), **way}

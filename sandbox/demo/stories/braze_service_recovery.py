@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.demo.seed_rows import braze_user, shop_customers, supplier
 from sandbox.demo.stage import Stage
 from sandbox.demo.story import Cast, Seeds, Story, Unmet
 from sandbox.demo.world import Row, World
@@ -29,15 +30,12 @@ RESOLUTION = {
 def seed(cast: Cast) -> Seeds:
     """Four customers with an order each: one of the gold tier, one who wants no messages."""
     return {
-        "trading-grid": {"partners": [_partner(cast)]},
+        "trading-grid": {"partners": [supplier(cast, "glaziers", cast.sku("CUP"))]},
         "bigcommerce": {
             "products": [
                 {"id": cast.number(0), "sku": cast.sku("CUP"), "price": 8, "inventory_level": 90}
             ],
-            "customers": [
-                {"id": cast.number(n), "email": _email(cast, n), "first_name": name.title()}
-                for n, name in enumerate(NAMES)
-            ],
+            "customers": shop_customers(cast, NAMES),
         },
         "braze": {
             "users": [_user(cast, n) for n in range(len(NAMES))],
@@ -46,38 +44,14 @@ def seed(cast: Cast) -> Seeds:
     }
 
 
-def _partner(cast: Cast) -> dict[str, Any]:
-    return {
-        "id": cast.partner("glaziers"),
-        "name": "Glaziers",
-        "status": "active",
-        "roles": ["supplier"],
-        "skus": [cast.sku("CUP")],
-    }
-
-
-def _email(cast: Cast, n: int) -> str:
-    return f"{NAMES[n]}.{cast.run}@shopper.example"
-
-
 def _user(cast: Cast, n: int) -> dict[str, Any]:
-    consent = {"email": "unsubscribed", "push": "unsubscribed"} if n == UNSUBSCRIBED else {}
     tier = {"value_tier": "gold"} if n == KIM else {}
-    return {
-        "external_id": cast.customer(n),
-        "attributes": {"email": _email(cast, n), **tier},
-        "consent": consent,
-    }
+    return braze_user(cast, NAMES, n, subscribed=n != UNSUBSCRIBED, **tier)
 
 
 async def play(stage: Stage) -> None:
     for n in range(len(NAMES)):
-        await stage.bigcommerce(
-            "place_order",
-            id=stage.cast.number(n),
-            customer=stage.cast.number(n),
-            lines=[{"sku": stage.cast.sku("CUP"), "quantity": 1}],
-        )
+        await stage.order(n, "CUP")
     never_seen = await _incident(stage, "broken and replaced", LEO)
     await stage.trading_grid("thread-resolved", id=never_seen, resolution=RESOLUTION)
     unsubscribed = await _incident(stage, "broken unnoticed", UNSUBSCRIBED)
