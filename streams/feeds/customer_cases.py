@@ -14,7 +14,6 @@ from gridwire.records import (
     Order,
     OrderThread,
     Partner,
-    RefreshProfile,
 )
 from streams.flow import (
     Effects,
@@ -32,7 +31,7 @@ from streams.flow import (
     on,
     on_timer,
 )
-from streams.rules import consent
+from streams.rules import braze, consent
 from streams.rules.bounds import Minutes, NotNegative, Positive
 from streams.rules.dates import DAY_MS, SECOND_MS
 from streams.rules.precedence import CLAIMS, ORDER, Claim, Speaker
@@ -79,12 +78,7 @@ def address(entry: OrderThread, order: Order, partner: Partner | None) -> Effect
 
 def refresh(case: CustomerCase) -> BrazeCommand:
     """Asks Braze what the customer consents to."""
-    return BrazeCommand(
-        flow=FLOW_ID,
-        lane=case.customer_ref,
-        operation="refresh_profile",
-        refresh_profile=RefreshProfile(customer_ref=case.customer_ref),
-    )
+    return braze.refresh_profile(FLOW_ID, case.customer_ref)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,16 @@
-"""Commands for Braze about one customer: all of a customer's stand in one lane, so they are carried out in order."""
+"""Commands for Braze about one customer: all of a customer's stand in one lane, so they are carried out in order.
+
+A function per operation, by its name.
+"""
 
 from collections.abc import Mapping
+from typing import Any
 
 from gridwire.records import (
     BrazeCommand,
     DeleteSchedule,
     OutstandingSchedule,
+    RefreshProfile,
     ScheduleCampaign,
     SetAttributes,
     TrackEvent,
@@ -16,7 +21,7 @@ from gridwire.records import (
 NONE: Mapping[str, str] = {}
 
 
-def event(
+def track_event(
     flow: str,
     customer_ref: str,
     name: str,
@@ -34,65 +39,47 @@ def event(
         properties=properties,
         repeatable=repeatable,
     )
-    return BrazeCommand(
-        version=version, flow=flow, lane=customer_ref, operation="track_event", track_event=body
-    )
+    return _command(flow, customer_ref, "track_event", body, version)
 
 
-def canvas(
+def trigger_canvas(
     flow: str, customer_ref: str, canvas_id: str, context: Mapping[str, str], *, version: int = 0
 ) -> BrazeCommand:
     """The entry into a Canvas."""
     body = TriggerCanvas(canvas_id=canvas_id, customer_ref=customer_ref, context=context)
-    return BrazeCommand(
-        version=version,
-        flow=flow,
-        lane=customer_ref,
-        operation="trigger_canvas",
-        trigger_canvas=body,
-    )
+    return _command(flow, customer_ref, "trigger_canvas", body, version)
 
 
-def campaign(
+def trigger_campaign(
     flow: str,
     customer_ref: str,
     campaign_id: str,
     properties: Mapping[str, str],
     *,
     attributes: Mapping[str, str] = NONE,
+    transactional: bool = False,
     version: int = 0,
 ) -> BrazeCommand:
-    """One message; the attributes are set before it goes out."""
+    """One message; the attributes are set before it goes out. transactional: by the paid endpoint that deduplicates."""
     body = TriggerCampaign(
         campaign_id=campaign_id,
         customer_ref=customer_ref,
         trigger_properties=properties,
         attributes=attributes,
+        transactional=transactional,
     )
-    return BrazeCommand(
-        version=version,
-        flow=flow,
-        lane=customer_ref,
-        operation="trigger_campaign",
-        trigger_campaign=body,
-    )
+    return _command(flow, customer_ref, "trigger_campaign", body, version)
 
 
-def attributes(
-    flow: str, customer_ref: str, values: Mapping[str, str], *, version: int = 0
+def set_attributes(
+    flow: str, customer_ref: str, attributes: Mapping[str, str], *, version: int = 0
 ) -> BrazeCommand:
     """No message, only attributes."""
-    body = SetAttributes(customer_ref=customer_ref, attributes=values)
-    return BrazeCommand(
-        version=version,
-        flow=flow,
-        lane=customer_ref,
-        operation="set_attributes",
-        set_attributes=body,
-    )
+    body = SetAttributes(customer_ref=customer_ref, attributes=attributes)
+    return _command(flow, customer_ref, "set_attributes", body, version)
 
 
-def later(
+def schedule_campaign(
     flow: str,
     customer_ref: str,
     campaign_id: str,
@@ -102,7 +89,7 @@ def later(
     order_ref: str | None,
     version: int = 0,
 ) -> BrazeCommand:
-    """One message at a later time; it can be taken back until then."""
+    """One message at a later time (epoch milliseconds); it can be taken back until then."""
     body = ScheduleCampaign(
         campaign_id=campaign_id,
         customer_ref=customer_ref,
@@ -111,16 +98,10 @@ def later(
         order_ref=order_ref,
         about=flow,
     )
-    return BrazeCommand(
-        version=version,
-        flow=flow,
-        lane=customer_ref,
-        operation="schedule_campaign",
-        schedule_campaign=body,
-    )
+    return _command(flow, customer_ref, "schedule_campaign", body, version)
 
 
-def taken_back(
+def delete_schedule(
     flow: str, customer_ref: str, one: OutstandingSchedule, *, version: int = 0
 ) -> BrazeCommand:
     """A message that we scheduled does not go out."""
@@ -132,10 +113,18 @@ def taken_back(
         order_ref=one.order_ref,
         about=one.about,
     )
+    return _command(flow, customer_ref, "delete_schedule", body, version)
+
+
+def refresh_profile(flow: str, customer_ref: str) -> BrazeCommand:
+    """Asks Braze what the customer consents to."""
+    body = RefreshProfile(customer_ref=customer_ref)
+    return _command(flow, customer_ref, "refresh_profile", body, 0)
+
+
+def _command(flow: str, customer_ref: str, operation: str, body: Any, version: int) -> BrazeCommand:
+    """An operation's body stands in the field of its name (docs/adr/0003)."""
+    fields = {operation: body}
     return BrazeCommand(
-        version=version,
-        flow=flow,
-        lane=customer_ref,
-        operation="delete_schedule",
-        delete_schedule=body,
+        version=version, flow=flow, lane=customer_ref, operation=operation, **fields
     )

@@ -9,9 +9,9 @@ import msgspec
 from gridwire import topics
 from gridwire.records import AvailabilityNotice, BrazeCommand, Customer, Partner, Product
 from streams.flow import Effects, Filtered, Fired, Flow, Fold, GoOn, Leg, Wait, on, on_timer
-from streams.flows.braze.announcing import Announcing
 from streams.flows.braze.cataloguing import FLOW_ID, Cataloguing, Shelf
 from streams.rules import braze, consent
+from streams.rules.announcing import Announcing
 from streams.rules.bounds import Minutes, NotNegative, Positive
 from streams.rules.dates import DAY_MS, MINUTE_MS, SECOND_MS, day
 from streams.tables import CUSTOMERS, PARTNERS, PRODUCTS
@@ -81,7 +81,7 @@ class Telling:
             "substitute_name": notice.substitute_name or "",
             "channels": ",".join(consent.channels(customer)),
         }
-        return braze.campaign(FLOW_ID, notice.customer_ref, campaign, facts)
+        return braze.trigger_campaign(FLOW_ID, notice.customer_ref, campaign, facts)
 
 
 def _speaking(fired: Fired[Shelf]) -> tuple[str, ...]:

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 import msgspec
 
 from gridwire import topics
-from gridwire.records import Customer
+from gridwire.records import BrazeCommand, Customer, CustomerCase
 from gridwire.vocabulary import ThreadKind, ThreadStatus
 from streams.flow import Fired, Flow, Fold, GoOn, Leg, Wait, on, on_timer
-from streams.flows.braze import case_messages as messages
-from streams.flows.braze.case_messages import Told, ToldThread
-from streams.flows.braze.case_telling import Said, Telling, refresh
-from streams.rules import consent
+from streams.rules import braze, consent
 from streams.rules.bounds import Minutes, Positive
-from streams.rules.dates import DAY_MS
+from streams.rules.dates import DAY_MS, day
 from streams.rules.precedence import NOTIFICATION as FLOW_ID
 from streams.rules.speaking import SPOKEN
+from streams.rules.telling import Said, Telling
+from streams.rules.told_cases import Told, ToldThread, facts
 from streams.tables import CUSTOMERS
 
+ATTRIBUTE = "partner_case_status"
 KINDS = (
     ThreadKind.ORDER_EXCEPTION,
     ThreadKind.CLAIM,
@@ -77,16 +77,36 @@ class Notifying:
             return thread, ()
         campaign = self.campaigns.get(f"{case.thread.kind}/{case.thread.status}")
         if campaign is None or case.speaker not in ("", FLOW_ID):
-            return thread, (messages.attribute(FLOW_ID, case),)
-        message = messages.trigger(
+            return thread, (_attribute(case),)
+        return thread, (self._message(case, thread, customer, campaign),)
+
+    def _message(
+        self, case: CustomerCase, thread: ToldThread, customer: Customer, campaign: str
+    ) -> BrazeCommand:
+        revised = case.thread.revised_delivery_at
+        return braze.trigger_campaign(
             FLOW_ID,
-            case,
+            case.customer_ref,
             campaign,
-            orders=thread.orders,
-            channels=consent.channels(customer),
+            {
+                **facts(case, thread.orders),
+                "revised_date": day(revised) if revised is not None else "",
+                "channels": ",".join(consent.channels(customer)),
+            },
+            attributes={ATTRIBUTE: case.thread.status},
             transactional=self.transactional,
+            version=case.thread.version,
         )
-        return thread, (message,)
+
+
+def _attribute(case: CustomerCase) -> BrazeCommand:
+    """Nobody speaks about this status, or another flow does."""
+    return braze.set_attributes(
+        FLOW_ID,
+        case.customer_ref,
+        {ATTRIBUTE: case.thread.status},
+        version=case.thread.version,
+    )
 
 
 def _telling(settings: Settings) -> Telling:
@@ -103,7 +123,10 @@ def _telling(settings: Settings) -> Telling:
 
 def legs(settings: Settings) -> tuple[Leg, ...]:
     telling = _telling(settings)
-    profile = Wait(minutes=settings.profile_wait_minutes, ask=lambda case: refresh(FLOW_ID, case))
+    profile = Wait(
+        minutes=settings.profile_wait_minutes,
+        ask=lambda case: braze.refresh_profile(FLOW_ID, case.customer_ref),
+    )
     return (
         Fold(
             name="tell",

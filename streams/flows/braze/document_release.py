@@ -9,9 +9,9 @@ import msgspec
 from gridwire import topics
 from gridwire.records import BrazeCommand, Customer, DocumentRelease
 from streams.flow import Filtered, Flow, Fold, GoOn, Leg, Wait, on, on_timer
-from streams.flows.braze.announcing import Announcing
 from streams.flows.braze.document_papers import Collecting, Papers
 from streams.rules import braze, consent
+from streams.rules.announcing import Announcing
 from streams.rules.bounds import Minutes, NotNegative, Positive
 from streams.rules.dates import DAY_MS, SECOND_MS
 from streams.tables import CUSTOMERS, ORDERS
@@ -85,11 +85,11 @@ class Releasing:
         }
         canvas = self.canvases.get(release.process)
         if canvas is not None:
-            return braze.canvas(FLOW_ID, release.customer_ref, canvas, facts)
+            return braze.trigger_canvas(FLOW_ID, release.customer_ref, canvas, facts)
         campaign = self.campaigns.get(release.process)
         if campaign is None:
             return Filtered("process releases nothing")
-        return braze.campaign(FLOW_ID, release.customer_ref, campaign, facts)
+        return braze.trigger_campaign(FLOW_ID, release.customer_ref, campaign, facts)
 
 
 def _by_name(values: Mapping[ProcessName, Any]) -> dict[str, Any]:

@@ -21,8 +21,6 @@ from streams.flow import (
     on,
     on_timer,
 )
-from streams.flows.braze.case_messages import Told, ToldThread
-from streams.flows.braze.case_telling import Said, Telling
 from streams.flows.braze.feedback_filing import Files, Filing
 from streams.rules import braze, consent
 from streams.rules.bounds import Minutes, Positive
@@ -30,6 +28,8 @@ from streams.rules.dates import DAY_MS
 from streams.rules.precedence import FEEDBACK as FLOW_ID
 from streams.rules.precedence import is_settled
 from streams.rules.speaking import INTERNAL
+from streams.rules.telling import Said, Telling
+from streams.rules.told_cases import Told, ToldThread, facts
 from streams.tables import CUSTOMERS, ORDERS
 
 KINDS = (
@@ -76,23 +76,19 @@ class Closing:
         if case is None or case.feedback_id is None:
             return thread, (Filtered("no feedback behind it"),)
         version, who = case.thread.version, case.customer_ref
-        told = braze.attributes(FLOW_ID, who, {ATTRIBUTE: case.thread.status}, version=version)
+        told = braze.set_attributes(FLOW_ID, who, {ATTRIBUTE: case.thread.status}, version=version)
         closed = thread.memory.get(CLOSED) == case.feedback_id
         if not is_settled(case) or case.speaker != FLOW_ID or closed:
             return thread, (told,)
         properties = {
-            "case_id": case.thread.thread_id,
-            "kind": case.thread.kind,
-            "status": case.thread.status,
-            "order": case.order_ref,
+            **facts(case, (case.order_ref,)),
             "feedback_id": case.feedback_id,
             "resolution": case.thread.resolution.action if case.thread.resolution else "",
-            "partner_name": case.partner_name or "",
         }
-        answered = braze.event(
+        answered = braze.track_event(
             FLOW_ID, who, self.event, time_ms=fired.due_ms, properties=properties, version=version
         )
-        message = braze.campaign(
+        message = braze.trigger_campaign(
             FLOW_ID,
             who,
             self.campaign,

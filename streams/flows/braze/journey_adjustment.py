@@ -8,14 +8,14 @@ from gridwire import topics
 from gridwire.records import Customer, CustomerCase, Product
 from gridwire.vocabulary import ReasonCode, ThreadKind
 from streams.flow import Drop, Effects, Flow, Fold, GoOn, Leg, on, on_timer
-from streams.flows.braze.case_messages import Told
-from streams.flows.braze.case_telling import Telling
 from streams.flows.braze.journeys import Journeys, remembered, substitutes_of
 from streams.rules.bounds import Positive
 from streams.rules.dates import DAY_MS
 from streams.rules.precedence import DISTURBING
 from streams.rules.precedence import JOURNEY as FLOW_ID
 from streams.rules.speaking import INTERNAL
+from streams.rules.telling import Telling
+from streams.rules.told_cases import Told
 from streams.tables import CUSTOMERS, PRODUCTS, SCHEDULES
 
 

@@ -14,14 +14,14 @@ from gridwire.records import (
     Product,
 )
 from streams.flow import Filtered, Fired
-from streams.flows.braze.case_messages import Told, ToldThread
-from streams.flows.braze.case_telling import Said
 from streams.rules import braze, consent
 from streams.rules.dates import day
 from streams.rules.matters import TERMINAL
 from streams.rules.orders import SHIPPED
 from streams.rules.precedence import JOURNEY as FLOW_ID
 from streams.rules.precedence import OVER, reasons_of
+from streams.rules.telling import Said
+from streams.rules.told_cases import Told, ToldThread, facts
 
 # What is remembered of a thread: the status of each order, the orders taken out of their journey, the Canvas entered
 # instead, the substitute of a product concerned.
@@ -76,7 +76,9 @@ class Journeys:
         outstanding = _outstanding(schedules, orders, fired.due_ms)
         said = [
             *self._out(fired.due_ms, case, orders, outstanding),
-            braze.canvas(FLOW_ID, case.customer_ref, canvas, context, version=case.thread.version),
+            braze.trigger_canvas(
+                FLOW_ID, case.customer_ref, canvas, context, version=case.thread.version
+            ),
         ]
         return msgspec.structs.replace(thread, memory=memory), said
 
@@ -90,7 +92,7 @@ class Journeys:
         """First out of the journey, then what is scheduled is taken back: only then may another journey begin."""
         version = case.thread.version
         for ref in orders:
-            yield braze.event(
+            yield braze.track_event(
                 FLOW_ID,
                 case.customer_ref,
                 self.exit_event,
@@ -100,14 +102,14 @@ class Journeys:
                 version=version,
             )
         for one in outstanding:
-            yield braze.taken_back(FLOW_ID, case.customer_ref, one, version=version)
+            yield braze.delete_schedule(FLOW_ID, case.customer_ref, one, version=version)
 
     def _back(
         self, now_ms: int, case: CustomerCase, thread: ToldThread, others: Sequence[ToldThread]
     ) -> Iterator[BrazeCommand]:
         """Out of the replacement; into the original again where nothing has shipped and nothing else is wrong."""
         version = case.thread.version
-        yield braze.event(
+        yield braze.track_event(
             FLOW_ID,
             case.customer_ref,
             self.end_event,
@@ -119,7 +121,7 @@ class Journeys:
         for ref in _taken_out(thread):
             still_out = any(f"{OUT}{ref}" in other.memory for other in others)
             if not still_out and _status(thread, ref) not in ON_ITS_WAY:
-                yield braze.canvas(
+                yield braze.trigger_canvas(
                     FLOW_ID,
                     case.customer_ref,
                     self.original,
@@ -196,14 +198,10 @@ def _context(
 ) -> dict[str, str]:
     revised = case.thread.revised_delivery_at
     return {
-        "case_id": case.thread.thread_id,
-        "kind": case.thread.kind,
-        "status": case.thread.status,
+        **facts(case, orders),
         "order_ref": orders[0],
-        "order": ", ".join(orders),
         "reason": ",".join(reasons_of(case)),
         "revised_date": day(revised) if revised is not None else "",
-        "partner_name": case.partner_name or "",
         "substitute_sku": substitute.sku if substitute else "",
         "substitute_name": substitute.name if substitute else "",
         "channels": ",".join(consent.channels(customer)),

@@ -9,11 +9,11 @@ import msgspec
 from gridwire.records import Approval, ApprovalDecision, BrazeCommand, Customer, CustomerCase
 from gridwire.vocabulary import ReasonCode
 from streams.flow import CancelTimer, Effects, Filtered, Fired, Keep, SetTimer
-from streams.flows.braze.case_messages import Told, ToldThread
-from streams.flows.braze.case_telling import Said
 from streams.rules import braze, consent
 from streams.rules.precedence import RECOVERY as FLOW_ID
 from streams.rules.precedence import SETTLED, is_settled, reasons_of
+from streams.rules.telling import Said
+from streams.rules.told_cases import Told, ToldThread, facts
 
 SEGMENTS = ("high_value_at_risk", "high_value", "at_risk", "standard")
 INCIDENTS: Mapping[str, str] = {
@@ -152,21 +152,19 @@ class Recovering:
         """The message at once, a survey some days later: that one can still be taken back."""
         segment, version = self.segment_of(customer), case.thread.version
         properties = {
-            "case_id": case.thread.thread_id,
-            "kind": case.thread.kind,
-            "status": case.thread.status,
-            "order": case.order_ref,
+            **facts(case, (case.order_ref,)),
             "incident": incident_of(case),
             "segment": segment,
             "resolution": case.thread.resolution.action if case.thread.resolution else "",
             "compensation": _amount(offer),
-            "partner_name": case.partner_name or "",
             "channels": ",".join(consent.channels(customer)),
         }
         campaign = self.campaigns[f"{segment}/{incident_of(case)}"]
-        yield braze.campaign(FLOW_ID, case.customer_ref, campaign, properties, version=version)
+        yield braze.trigger_campaign(
+            FLOW_ID, case.customer_ref, campaign, properties, version=version
+        )
         if self.survey_ms:
-            yield braze.later(
+            yield braze.schedule_campaign(
                 FLOW_ID,
                 case.customer_ref,
                 self.survey,

@@ -9,13 +9,13 @@ from gridwire import topics
 from gridwire.records import ApprovalDecision, Customer
 from gridwire.vocabulary import ThreadKind
 from streams.flow import Drop, Effects, Fired, Flow, Fold, GoOn, Leg, on, on_timer
-from streams.flows.braze.case_messages import Told
-from streams.flows.braze.case_telling import Telling
 from streams.flows.braze.recoveries import INCIDENTS, SEGMENTS, Recovering
 from streams.rules.bounds import NotNegative, Positive
 from streams.rules.dates import DAY_MS, HOUR_MS
 from streams.rules.precedence import RECOVERY as FLOW_ID
 from streams.rules.speaking import INTERNAL
+from streams.rules.telling import Telling
+from streams.rules.told_cases import Told
 from streams.tables import CUSTOMERS
 
 KINDS = (

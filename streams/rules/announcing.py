@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from gridwire.records import BrazeCommand, Customer, RefreshProfile
+from gridwire.records import BrazeCommand, Customer
 from streams.flow import Effects, Filtered, Fired, Forget, Keep, SetTimer
-from streams.rules import consent
+from streams.rules import braze, consent
 
 
 class Held(Protocol):
@@ -59,9 +59,4 @@ class Announcing:
 
     def refresh(self, news: Any) -> BrazeCommand:
         """Asks Braze what the customer consents to."""
-        return BrazeCommand(
-            flow=self.flow,
-            lane=news.customer_ref,
-            operation="refresh_profile",
-            refresh_profile=RefreshProfile(customer_ref=news.customer_ref),
-        )
+        return braze.refresh_profile(self.flow, news.customer_ref)

@@ -1,15 +1,12 @@
-"""What a customer was told about each of their cases, and the words that go to Braze."""
+"""What a customer was told about each of their cases, and what of them is news."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from gridwire.records import BrazeCommand, CustomerCase, SetAttributes, TriggerCampaign
+from gridwire.records import CustomerCase
 from streams.flow import Effects, Forget, Keep
-from streams.rules.dates import day
 from streams.rules.speaking import changed_at, is_quiet
-
-ATTRIBUTE = "partner_case_status"
 
 
 class ToldThread(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +34,17 @@ class Told(msgspec.Struct, frozen=True):
     """All threads of one customer, by thread id."""
 
     threads: Mapping[str, ToldThread] = msgspec.field(default_factory=dict)
+
+
+def facts(case: CustomerCase, orders: Iterable[str]) -> dict[str, str]:
+    """What every message about a case says of it, by the names that templates in Braze use."""
+    return {
+        "case_id": case.thread.thread_id,
+        "kind": case.thread.kind,
+        "status": case.thread.status,
+        "order": ", ".join(orders),
+        "partner_name": case.partner_name or "",
+    }
 
 
 def stale(case: CustomerCase, before: ToldThread | None) -> str:
@@ -135,51 +143,3 @@ def without(told: Told, thread_id: str) -> Effects:
     """The thread is not remembered any more."""
     threads = {name: one for name, one in told.threads.items() if name != thread_id}
     yield Keep(Told(threads)) if threads else Forget()
-
-
-def trigger(
-    flow: str,
-    case: CustomerCase,
-    campaign_id: str,
-    *,
-    orders: Sequence[str],
-    channels: Sequence[str],
-    transactional: bool,
-) -> BrazeCommand:
-    """One message to one customer; the attribute is set before it goes out."""
-    revised = case.thread.revised_delivery_at
-    properties = {
-        "case_id": case.thread.thread_id,
-        "kind": case.thread.kind,
-        "status": case.thread.status,
-        "order": ", ".join(orders),
-        "revised_date": day(revised) if revised is not None else "",
-        "partner_name": case.partner_name or "",
-        "channels": ",".join(channels),
-    }
-    return BrazeCommand(
-        version=case.thread.version,
-        flow=flow,
-        lane=case.customer_ref,
-        operation="trigger_campaign",
-        trigger_campaign=TriggerCampaign(
-            campaign_id=campaign_id,
-            customer_ref=case.customer_ref,
-            trigger_properties=properties,
-            attributes={ATTRIBUTE: case.thread.status},
-            transactional=transactional,
-        ),
-    )
-
-
-def attribute(flow: str, case: CustomerCase) -> BrazeCommand:
-    """No message, only the attribute: nobody speaks about this status, or another flow does."""
-    return BrazeCommand(
-        version=case.thread.version,
-        flow=flow,
-        lane=case.customer_ref,
-        operation="set_attributes",
-        set_attributes=SetAttributes(
-            customer_ref=case.customer_ref, attributes={ATTRIBUTE: case.thread.status}
-        ),
-    )

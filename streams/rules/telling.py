@@ -6,11 +6,10 @@ from typing import Any
 
 import msgspec
 
-from gridwire.records import BrazeCommand, Customer, CustomerCase, RefreshProfile
+from gridwire.records import BrazeCommand, Customer, CustomerCase
 from streams.flow import CancelTimer, Effects, Filtered, Fired, Keep, SetTimer
-from streams.flows.braze import case_messages as messages
-from streams.flows.braze.case_messages import Told, ToldThread
-from streams.rules import consent
+from streams.rules import braze, consent, told_cases
+from streams.rules.told_cases import Told, ToldThread
 
 Said = tuple[ToldThread, Iterable[BrazeCommand | Filtered | Any]]
 NOTHING: Mapping[str, str] = {}
@@ -43,15 +42,17 @@ class Telling:
         """A status that is news waits for what follows until it is to be told. memory: added to the thread's."""
         told = told or Told()
         before = told.threads.get(case.thread.thread_id)
-        why_not = self._unheard(case) or messages.stale(case, before)
+        why_not = self._unheard(case) or told_cases.stale(case, before)
         why_not = why_not or consent.unreachable(customer)
         if why_not:
             yield Filtered(why_not)
             return
-        told_first = before if messages.is_next(case, before) else None
-        after = messages.queued(case, told_first) if told_first else messages.noted(case, before)
+        told_first = before if told_cases.is_next(case, before) else None
+        after = (
+            told_cases.queued(case, told_first) if told_first else told_cases.noted(case, before)
+        )
         after = msgspec.structs.replace(after, memory={**after.memory, **memory})
-        kept = messages.with_thread(told, after, self.threads_max)
+        kept = told_cases.with_thread(told, after, self.threads_max)
         if kept is None:
             yield Filtered("too many cases at once")
             return
@@ -74,14 +75,14 @@ class Telling:
         elif not was_pending:
             yield SetTimer(timer, max(case.tell_at, after.changed_at))
             if self.asks and consent.is_unread(customer):
-                yield refresh(self.flow, case)
+                yield braze.refresh_profile(self.flow, case.customer_ref)
 
     def speak(self, fired: Fired[Told], customer: Customer | None, *rows: Any) -> Effects:
         """The time has come: the last status is news to the flow. Or a thread has long been quiet."""
         action, _, thread_id = fired.name.partition("/")
         thread = fired.state.threads.get(thread_id)
         if thread is None or action == "forget":
-            yield from messages.without(fired.state, thread_id)
+            yield from told_cases.without(fired.state, thread_id)
             return
         said: Iterable[Any]
         if thread.pending is None or customer is None:
@@ -90,7 +91,7 @@ class Telling:
             said = (Filtered(why_not),)
         else:
             thread, said = self.say(fired, thread, customer, *rows)
-        after = messages.settled(thread)
+        after = told_cases.settled(thread)
         yield Keep(Told({**fired.state.threads, thread_id: after}))
         if after.pending is not None:
             yield SetTimer(fired.name, max(after.pending.tell_at, fired.due_ms))
@@ -100,13 +101,3 @@ class Telling:
         if case.thread.kind not in self.kinds:
             return "kind concerns no customer"
         return "internal status" if case.thread.status in self.internal else ""
-
-
-def refresh(flow: str, case: CustomerCase) -> BrazeCommand:
-    """Asks Braze what the customer consents to."""
-    return BrazeCommand(
-        flow=flow,
-        lane=case.customer_ref,
-        operation="refresh_profile",
-        refresh_profile=RefreshProfile(customer_ref=case.customer_ref),
-    )
