@@ -34,8 +34,8 @@ from streams.flow import (
 from streams.rules import braze, consent
 from streams.rules.bounds import Minutes, NotNegative, Positive
 from streams.rules.dates import DAY_MS, SECOND_MS
-from streams.rules.precedence import CLAIMS, ORDER, Claim, Speaker
-from streams.rules.speaking import INTERNAL, Deciding, Ears, filed_of
+from streams.rules.precedence import CLAIMS, PRECEDENCE, Claim, Speaker
+from streams.rules.speaking import INTERNAL_STATUSES, Deciding, Ears, filed_of
 from streams.tables import CUSTOMERS, ORDERS, PARTNERS
 
 FLOW_ID = "feed.customer-cases"
@@ -53,7 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     order_wait_minutes: Minutes = 30
     profile_wait_minutes: Minutes = 30
-    speakers: tuple[Speaker, ...] = ORDER
+    speakers: tuple[Speaker, ...] = PRECEDENCE
     collapse_s: NotNegative = 60
     again_days: Positive = 30
     threads_max: Positive = 200
@@ -91,7 +91,7 @@ class Assigning:
 
     def assign(self, case: CustomerCase, ears: Ears | None, customer: Customer) -> Effects:
         """Who cannot be reached is told nothing, so nothing is remembered of it either."""
-        if case.thread.status in INTERNAL:
+        if case.thread.status in INTERNAL_STATUSES:
             yield msgspec.structs.replace(case, event_id="")
             return
         ears = ears or Ears()

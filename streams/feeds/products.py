@@ -8,12 +8,13 @@ import msgspec
 from gridwire import topics
 from gridwire.records import BigCommerceProduct, Product
 from streams.flow import Effects, Filtered, Flow, Fold, Keep, Leg, NoSettings, join, on
+from streams.rules.dates import arrived_at
 from streams.tables import PRODUCTS
 
 
 def publish(source: BigCommerceProduct, held: Product | None) -> Effects:
     """The product in the common form, with the stock reading before the latest change."""
-    read_at = source.produced_at or source.occurred_at
+    read_at = arrived_at(source)
     if held and (source.version, read_at) < (held.version, held.stock_at or 0):
         yield Filtered("older version")
         return

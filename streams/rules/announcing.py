@@ -9,6 +9,7 @@ import msgspec
 from gridwire.records import BrazeCommand, Customer
 from streams.flow import Effects, Filtered, Fired, Forget, Keep, SetTimer
 from streams.rules import braze, consent
+from streams.rules.dates import arrived_at
 
 
 class Held(Protocol):
@@ -41,7 +42,7 @@ class Announcing:
         elif held is not None and len(held.waiting) >= self.waiting_max:
             yield Filtered("too much news at once")
         else:
-            now_ms = news.produced_at or news.occurred_at
+            now_ms = arrived_at(news)
             yield Keep(self.holding((*(held.waiting if held else ()), news)))
             if held is None:
                 yield SetTimer("read", now_ms + self.read_ms)

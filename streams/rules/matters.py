@@ -21,10 +21,11 @@ from gridwire.records import (
     TradingGridCommand,
 )
 from gridwire.vocabulary import ThreadStatus
+from streams.rules import trading_grid
 from streams.rules.dates import HOUR_MS
 from streams.rules.references import INTERNAL, ORDER, external_ref, refers_to
+from streams.rules.trading_grid import TERMINAL
 
-TERMINAL = frozenset({ThreadStatus.RESOLVED, ThreadStatus.CLOSED, ThreadStatus.CANCELLED})
 Priority = Literal["urgent", "high", "normal", "low"]
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)  # the highest first
 Reasons = Mapping[str, tuple[ThreadLine, ...]]  # reason code → the lines that it concerns
@@ -141,15 +142,6 @@ def _lines(lines: tuple[str, ...]) -> str:
     return f"line{'s' if len(lines) > 1 else ''} {', '.join(lines)}"
 
 
-def _command(subject: Subject) -> TradingGridCommand:
-    return TradingGridCommand(
-        occurred_at=subject.happened_at,
-        flow=subject.flow,
-        lane=subject.order_ref,
-        operation="",
-    )
-
-
 def _open(subject: Subject, audience: str, matter: Matter, reasons: Reasons) -> TradingGridCommand:
     priority = _priority(subject, reasons)
     names = ", ".join(label(reason) for reason in reasons)
@@ -169,7 +161,9 @@ def _open(subject: Subject, audience: str, matter: Matter, reasons: Reasons) -> 
         lines=tuple(line for lines in reasons.values() for line in lines),
         custom={"reasons": ",".join(reasons), "order_status": subject.status},
     )
-    return msgspec.structs.replace(_command(subject), operation="open_thread", open_thread=thread)
+    return trading_grid.open_thread(
+        subject.flow, subject.order_ref, thread, at_ms=subject.happened_at
+    )
 
 
 def _priority(subject: Subject, reasons: Iterable[str]) -> Priority:
@@ -187,7 +181,9 @@ def _comment(subject: Subject, audience: str, matter: Matter, text: str) -> Trad
         visibility="shared",
         source_ref=f"{subject.flow}:{reference}:{matter.comments}",
     )
-    return msgspec.structs.replace(_command(subject), operation="add_comment", add_comment=comment)
+    return trading_grid.add_comment(
+        subject.flow, subject.order_ref, comment, at_ms=subject.happened_at
+    )
 
 
 def _move(subject: Subject, audience: str, matter: Matter) -> TradingGridCommand:
@@ -203,4 +199,6 @@ def _move(subject: Subject, audience: str, matter: Matter) -> TradingGridCommand
         resolution_action=ending.action if resolved else None,
         resolution_summary=ending.summary if resolved else None,
     )
-    return msgspec.structs.replace(_command(subject), operation="move_thread", move_thread=move)
+    return trading_grid.move_thread(
+        subject.flow, subject.order_ref, move, at_ms=subject.happened_at
+    )

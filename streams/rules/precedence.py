@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from gridwire.records import CustomerCase, OrderStatus
 from gridwire.vocabulary import ReasonCode, ThreadKind, ThreadStatus
-from streams.rules.matters import TERMINAL
+from streams.rules.trading_grid import TERMINAL
 
 Speaker = Literal[
     "braze.feedback-loop",
@@ -19,7 +19,7 @@ RECOVERY: Final = "braze.service-recovery"
 JOURNEY: Final = "braze.journey-adjustment"
 NOTIFICATION: Final = "braze.case-notification"
 # First in this order speaks; the others only set attributes.
-ORDER: tuple[Speaker, ...] = (FEEDBACK, RECOVERY, JOURNEY, NOTIFICATION)
+PRECEDENCE: tuple[Speaker, ...] = (FEEDBACK, RECOVERY, JOURNEY, NOTIFICATION)
 
 # Incidents that a partner caused: whoever suffered one is won back once it is resolved.
 PARTNER_CAUSED = frozenset(
@@ -118,9 +118,9 @@ CLAIMS: tuple[Claim, ...] = (
 def speaker(case: CustomerCase, claims: Sequence[Claim] = CLAIMS) -> str | None:
     """The id of the flow that speaks about this case; None where none wants to."""
     wanting = {claim.flow for claim in claims if claim.wants(case)}
-    return next((flow for flow in ORDER if flow in wanting), None)
+    return next((flow for flow in PRECEDENCE if flow in wanting), None)
 
 
 def preferred(one: str, other: str) -> str:
     """Of two flows the one that speaks first; "" where neither is one that may."""
-    return next((flow for flow in ORDER if flow in (one, other)), "")
+    return next((flow for flow in PRECEDENCE if flow in (one, other)), "")

@@ -11,19 +11,29 @@ from dataclasses import dataclass
 import msgspec
 
 from gridwire.records import CustomerCase, FiledFeedback, Thread
-from gridwire.vocabulary import ThreadStatus
+from gridwire.vocabulary import ThreadKind, ThreadStatus
+from streams.rules.dates import arrived_at
 from streams.rules.precedence import FEEDBACK, NOTIFICATION, Claim, preferred, speaker
 from streams.rules.references import refers_to
 
+# Kinds of threads that customers hear of.
+CUSTOMER_KINDS = (
+    ThreadKind.ORDER_EXCEPTION,
+    ThreadKind.CLAIM,
+    ThreadKind.RETURN,
+    ThreadKind.WARRANTY,
+    ThreadKind.CHARGEBACK,
+    ThreadKind.SERVICE_CASE,
+)
 # What a customer wants to be told; the other statuses only show in their attribute.
-SPOKEN = (
+SPOKEN_STATUSES = (
     ThreadStatus.OPEN,
     ThreadStatus.IN_PROGRESS,
     ThreadStatus.RESOLVED,
     ThreadStatus.REOPENED,
     ThreadStatus.CANCELLED,
 )
-INTERNAL = (ThreadStatus.AWAITING_INTERNAL,)
+INTERNAL_STATUSES = (ThreadStatus.AWAITING_INTERNAL,)
 # A thread that is first seen through one of these was neither created nor moved now.
 QUIET_EVENTS = frozenset(
     {
@@ -34,8 +44,6 @@ QUIET_EVENTS = frozenset(
         "thread.sla_breached",
     }
 )
-
-
 LATE_MS = 1_000
 
 
@@ -90,7 +98,7 @@ class Deciding:
 
     def decided(self, case: CustomerCase, ears: Ears) -> tuple[CustomerCase, Heard]:
         """The case with its speaker and what led to that; the thread as it then stands."""
-        now_ms = changed_at(case)
+        now_ms = arrived_at(case)
         held = ears.threads.get(case.thread.thread_id)
         feedback = feedback_of(case.thread, ears.filed)
         if feedback is not None:
@@ -149,7 +157,7 @@ class Deciding:
         spoken = {flow: at for flow, at in held.spoken.items() if now_ms - at < self.again_ms}
         if not held.told_at or now_ms < held.told_at - min(LATE_MS, self.collapse_ms // 2):
             return msgspec.structs.replace(held, spoken=spoken)
-        told = held.status in SPOKEN or held.speaker != NOTIFICATION
+        told = held.status in SPOKEN_STATUSES or held.speaker != NOTIFICATION
         return msgspec.structs.replace(
             held,
             before=held.status,
@@ -170,11 +178,6 @@ def _annotated(case: CustomerCase, held: Heard) -> CustomerCase:
     )
 
 
-def changed_at(case: CustomerCase) -> int:
-    """When the case came by, epoch milliseconds."""
-    return case.produced_at or case.occurred_at
-
-
 def is_quiet(thread: Thread) -> bool:
     """Nothing says that the thread came into its status just now."""
     return thread.event_type in QUIET_EVENTS and thread.previous_status is None
@@ -182,7 +185,7 @@ def is_quiet(thread: Thread) -> bool:
 
 def filed_of(feedback: FiledFeedback) -> Filed:
     """The feedback as it is remembered."""
-    at = feedback.produced_at or feedback.occurred_at
+    at = arrived_at(feedback)
     return Filed(
         feedback.feedback_id, feedback.thread_id, feedback.system, feedback.external_ref, at
     )

@@ -6,7 +6,8 @@ import msgspec
 
 from gridwire.records import CustomerCase
 from streams.flow import Effects, Forget, Keep
-from streams.rules.speaking import changed_at, is_quiet
+from streams.rules.dates import arrived_at
+from streams.rules.speaking import is_quiet
 
 
 class ToldThread(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +75,7 @@ def _seen(case: CustomerCase, before: ToldThread | None) -> ToldThread:
     """The thread as it now is; nothing is said of it yet."""
     held = before or ToldThread(thread_id=case.thread.thread_id)
     return msgspec.structs.replace(
-        held, version=case.thread.version, status=case.thread.status, changed_at=changed_at(case)
+        held, version=case.thread.version, status=case.thread.status, changed_at=arrived_at(case)
     )
 
 
@@ -109,7 +110,7 @@ def _overtaken(case: CustomerCase, before: ToldThread) -> ToldThread:
         assumed=False,
         orders=_with(before.orders, case.order_ref),
         pending=msgspec.structs.replace(case, thread=thread),
-        changed_at=max(before.changed_at, changed_at(case)),
+        changed_at=max(before.changed_at, arrived_at(case)),
     )
 
 

@@ -4,9 +4,10 @@ import msgspec
 
 from gridwire import topics
 from gridwire.records import Availability
-from streams.flow import Fired, Flow, Fold, GoOn, Leg, Wait, on, on_timer
+from streams.flow import Flow, Fold, GoOn, Leg, Wait, on, on_timer
 from streams.flows.bigcommerce.shelf import FLOW_ID, Supply, Texts
 from streams.flows.bigcommerce.stocking import Stocking
+from streams.rules.availability_updates import speaking
 from streams.rules.bounds import Minutes, Positive
 from streams.rules.dates import HOUR_MS, MINUTE_MS
 from streams.tables import PARTNERS, PRODUCTS
@@ -57,10 +58,6 @@ def _stocking(settings: Settings) -> Stocking:
     )
 
 
-def _speaking(fired: Fired[Supply]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(update.partner_id for update in fired.state.updates))
-
-
 def _substitute(update: Availability) -> str | None:
     return update.substitute_sku
 
@@ -86,7 +83,10 @@ def legs(settings: Settings) -> tuple[Leg, ...]:
     )
     time = on_timer(
         stocking.look,
-        lookups=(PRODUCTS.by(lambda fired: fired.key, GoOn()), PARTNERS.each(_speaking)),
+        lookups=(
+            PRODUCTS.by(lambda fired: fired.key, GoOn()),
+            PARTNERS.each(lambda fired: speaking(fired.state)),
+        ),
     )
     return (
         Fold(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import msgspec
 
 from gridwire.records import BigCommerceCommand, Product, SetInventory, SetSelling
-from streams.rules import supply
-from streams.rules.hearsay import Verdict
+from streams.rules import availability_updates, supply
+from streams.rules.availability_updates import Verdict
 from streams.rules.selling import MESSAGE_LENGTH_MAX, selling_state
 from streams.rules.supply import Line, Position, Update
 
@@ -89,7 +89,7 @@ class Scene:
 
 def _scene(held: Supply) -> Scene:
     places = supply.positions(held.updates, held.clock_ms)
-    counting = [p for p in places if p.partner_id not in held.inactive and not p.discontinued]
+    counting = availability_updates.counting(held, places)
     return Scene(places, counting, supply.sellable(counting, held.lines.values()))
 
 

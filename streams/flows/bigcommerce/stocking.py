@@ -9,8 +9,16 @@ from gridwire.records import Availability, BigCommerceCommand, OrderedUnits, Par
 from streams.flow import CancelTimer, Effects, Filtered, Fired, Forget, Keep, SetTimer
 from streams.flows.bigcommerce.shelf import Supply, Texts, shelve
 from streams.rules import supply
+from streams.rules.availability_updates import (
+    ACCEPTED,
+    at,
+    heeding,
+    next_look_ms,
+    noted,
+    outdated,
+    unheard,
+)
 from streams.rules.dates import SECOND_MS
-from streams.rules.hearsay import ACCEPTED, at, heeding, noted, outdated, unheard
 from streams.rules.partners import is_active
 from streams.rules.supply import Line, update_of
 
@@ -117,9 +125,7 @@ class Stocking:
         yield CancelTimer("look") if due is None else SetTimer("look", due)
 
     def _next_look(self, held: Supply) -> int | None:
-        times = [supply.next_change_ms(held.updates, held.clock_ms)]
-        if held.inactive:
-            times.append(held.clock_ms + self.recheck_ms)
+        times = [next_look_ms(held, self.recheck_ms)]
         if held.lines and not held.updates:
             oldest = min(line.ordered_at for line in held.lines.values())
             times.append(oldest + self.memory_ms + 1)

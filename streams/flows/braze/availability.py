@@ -12,6 +12,7 @@ from streams.flow import Effects, Filtered, Fired, Flow, Fold, GoOn, Leg, Wait, 
 from streams.flows.braze.cataloguing import FLOW_ID, Cataloguing, Shelf
 from streams.rules import braze, consent
 from streams.rules.announcing import Announcing
+from streams.rules.availability_updates import speaking
 from streams.rules.bounds import Minutes, NotNegative, Positive
 from streams.rules.dates import DAY_MS, MINUTE_MS, SECOND_MS, day
 from streams.tables import CUSTOMERS, PARTNERS, PRODUCTS
@@ -84,10 +85,6 @@ class Telling:
         return braze.trigger_campaign(FLOW_ID, notice.customer_ref, campaign, facts)
 
 
-def _speaking(fired: Fired[Shelf]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(update.partner_id for update in fired.state.updates))
-
-
 def _concerned(fired: Fired[Shelf]) -> tuple[str, ...]:
     """The product itself and what is offered instead."""
     substitute = fired.state.row.substitute_sku if fired.state.row else ""
@@ -131,7 +128,10 @@ def _catalogue(settings: Settings) -> Fold:
             on(topics.BRAZE_STOCK_SUBSCRIPTIONS, lambda wish: wish.sku, cataloguing.subscribe),
         ),
         writes=(topics.BRAZE_COMMANDS, topics.AVAILABILITY_NOTICES),
-        on_timer=on_timer(due, lookups=(PRODUCTS.each(_concerned), PARTNERS.each(_speaking))),
+        on_timer=on_timer(
+            due,
+            lookups=(PRODUCTS.each(_concerned), PARTNERS.each(lambda fired: speaking(fired.state))),
+        ),
     )
 
 

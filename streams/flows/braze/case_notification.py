@@ -7,33 +7,25 @@ import msgspec
 
 from gridwire import topics
 from gridwire.records import BrazeCommand, Customer, CustomerCase
-from gridwire.vocabulary import ThreadKind, ThreadStatus
+from gridwire.vocabulary import ThreadStatus
 from streams.flow import Fired, Flow, Fold, GoOn, Leg, Wait, on, on_timer
 from streams.rules import braze, consent
 from streams.rules.bounds import Minutes, Positive
 from streams.rules.dates import DAY_MS, day
 from streams.rules.precedence import NOTIFICATION as FLOW_ID
-from streams.rules.speaking import SPOKEN
+from streams.rules.speaking import CUSTOMER_KINDS, INTERNAL_STATUSES, SPOKEN_STATUSES
 from streams.rules.telling import Said, Telling
 from streams.rules.told_cases import Told, ToldThread, facts
 from streams.tables import CUSTOMERS
 
 ATTRIBUTE = "partner_case_status"
-KINDS = (
-    ThreadKind.ORDER_EXCEPTION,
-    ThreadKind.CLAIM,
-    ThreadKind.RETURN,
-    ThreadKind.WARRANTY,
-    ThreadKind.CHARGEBACK,
-    ThreadKind.SERVICE_CASE,
-)
 
 
 def _default_campaigns() -> dict[str, str]:
     return {
         f"{kind}/{status}": f"{kind}-{status}".replace("_", "-")
-        for kind in KINDS
-        for status in SPOKEN
+        for kind in CUSTOMER_KINDS
+        for status in SPOKEN_STATUSES
     }
 
 
@@ -48,7 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     campaigns: Mapping[str, str] = msgspec.field(default_factory=_default_campaigns)
-    internal_statuses: tuple[ThreadStatus, ...] = (ThreadStatus.AWAITING_INTERNAL,)
+    internal_statuses: tuple[ThreadStatus, ...] = INTERNAL_STATUSES
     profile_wait_minutes: Minutes = 30
     transactional: bool = False
     threads_max: Positive = 200
@@ -57,10 +49,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def _checked(campaigns: Mapping[str, str]) -> Mapping[str, str]:
     """Raises ValueError where a campaign could never be triggered."""
-    known = {f"{kind}/{status}" for kind in KINDS for status in ThreadStatus}
+    known = {f"{kind}/{status}" for kind in CUSTOMER_KINDS for status in ThreadStatus}
     for name in campaigns:
         if name not in known:
-            raise ValueError(f"campaigns: {name} is no <kind>/<status>, e.g. {KINDS[0]}/open")
+            raise ValueError(
+                f"campaigns: {name} is no <kind>/<status>, e.g. {CUSTOMER_KINDS[0]}/open"
+            )
     return campaigns
 
 
@@ -113,7 +107,7 @@ def _telling(settings: Settings) -> Telling:
     notifying = Notifying(_checked(settings.campaigns), settings.transactional)
     return Telling(
         flow=FLOW_ID,
-        kinds=KINDS,
+        kinds=CUSTOMER_KINDS,
         internal=settings.internal_statuses,
         keep_ms=settings.keep_days * DAY_MS,
         threads_max=settings.threads_max,

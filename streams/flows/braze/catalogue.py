@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from gridwire.records import BrazeCommand, Product, UpsertCatalogItem
-from streams.rules import supply
+from streams.rules import availability_updates, supply
+from streams.rules.availability_updates import HeldUpdates
 from streams.rules.dates import day
-from streams.rules.hearsay import Hearsay
 from streams.rules.supply import Position
 
 AVAILABLE, OUT, BACKORDER, DISCONTINUED = (
@@ -29,10 +29,10 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     name: str = ""
 
 
-def row_of(held: Hearsay, product: Product) -> Row:
+def row_of(held: HeldUpdates, product: Product) -> Row:
     """Stock is the sum of what holds now over partners and locations; a discontinued place has none."""
     places = supply.positions(held.updates, held.clock_ms)
-    counting = [p for p in places if p.partner_id not in held.inactive and not p.discontinued]
+    counting = availability_updates.counting(held, places)
     stock = sum(supply.sellable(counting, ()).values())
     release = _release(counting, held.clock_ms)
     return Row(

@@ -15,8 +15,8 @@ from gridwire.records import (
 )
 from streams.flow import CancelTimer, Effects, Filtered, Fired, Forget, Keep, SetTimer
 from streams.flows.braze.catalogue import Row, news_of, row_of, upsert
-from streams.rules import hearsay, supply
-from streams.rules.hearsay import Verdict
+from streams.rules import availability_updates, supply
+from streams.rules.availability_updates import Verdict
 from streams.rules.supply import Update
 
 FLOW_ID = "braze.availability"
@@ -72,18 +72,22 @@ class Cataloguing:
         self, update: Availability, shelf: Shelf | None, product: Product, partner: Partner
     ) -> Effects:
         """Only what was accepted counts, and of that the newest."""
-        shelf = hearsay.at(shelf or Shelf(), update.occurred_at)
-        why_not = hearsay.unheard(update, partner) or hearsay.outdated(shelf, update)
-        after = None if why_not else hearsay.noted(shelf, update, self.updates_max)
+        shelf = availability_updates.at(shelf or Shelf(), update.occurred_at)
+        why_not = availability_updates.unheard(update, partner) or availability_updates.outdated(
+            shelf, update
+        )
+        after = None if why_not else availability_updates.noted(shelf, update, self.updates_max)
         if after is None:
             yield Filtered(why_not or "too many updates of one product")
             return
         withdrawn = len(after.updates) < len(shelf.updates)
-        if update.decision_status != hearsay.ACCEPTED and not withdrawn:
+        if update.decision_status != availability_updates.ACCEPTED and not withdrawn:
             yield Keep(after)
             yield Filtered("not accepted")
             return
-        yield from self._shelved(hearsay.heeding(after, (partner,)), update.sku, product)
+        yield from self._shelved(
+            availability_updates.heeding(after, (partner,)), update.sku, product
+        )
 
     # ---- who waits -----------------------------------------------------------------------------------------------
     def count(self, units: OrderedUnits, shelf: Shelf | None) -> Effects:
@@ -130,8 +134,8 @@ class Cataloguing:
         self, fired: Fired[Shelf], product: Product | None, partners: Mapping[str, Partner]
     ) -> Effects:
         """Something takes effect or expires, or a partner may be active again."""
-        shelf = hearsay.at(fired.state, fired.now_ms)
-        shelf = hearsay.heeding(shelf, tuple(partners.values()))
+        shelf = availability_updates.at(fired.state, fired.now_ms)
+        shelf = availability_updates.heeding(shelf, tuple(partners.values()))
         if product is None:
             yield Keep(shelf)
             yield Filtered("product not known any more")
@@ -195,18 +199,12 @@ class Cataloguing:
         # Braze has told subscribers by itself that it is back, and forgets them.
         subscribers = {} if row.stock > 0 else shelf.subscribers
         yield from self._kept(msgspec.structs.replace(shelf, subscribers=subscribers))
-        due = self._next_look(shelf)
+        due = availability_updates.next_look_ms(shelf, self.recheck_ms)
         yield CancelTimer("look") if due is None else SetTimer("look", due)
 
     def _kept(self, shelf: Shelf) -> Effects:
         empty = not (shelf.updates or shelf.verdicts or shelf.lines or shelf.subscribers)
         yield Forget() if empty and shelf.row is None else Keep(shelf)
-
-    def _next_look(self, shelf: Shelf) -> int | None:
-        times = [supply.next_change_ms(shelf.updates, shelf.clock_ms)]
-        if shelf.inactive:
-            times.append(shelf.clock_ms + self.recheck_ms)
-        return min((time for time in times if time is not None), default=None)
 
 
 def _by_customer(shelf: Shelf) -> dict[str, Waiting]:

@@ -7,6 +7,7 @@ import msgspec
 
 from gridwire.records import Document, DocumentRelease, Order, OrderDocument
 from streams.flow import CancelTimer, Effects, Filtered, Fired, Forget, Keep, SetTimer
+from streams.rules.dates import arrived_at
 
 APPROVED = "approved"
 RELEASE = "release/"
@@ -69,7 +70,7 @@ class Collecting:
         if len(after) > self.papers_max:
             yield Filtered("too many documents of one process")
             return
-        now_ms = entry.produced_at or entry.occurred_at
+        now_ms = arrived_at(entry)
         process = msgspec.structs.replace(process, papers=after, seen_at=now_ms)
         yield Keep(Papers({**papers.processes, name: process}))
         yield SetTimer("forget", now_ms + self.keep_ms)

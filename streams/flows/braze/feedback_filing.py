@@ -20,10 +20,12 @@ from gridwire.records import (
 )
 from gridwire.vocabulary import ReasonCode, ThreadKind
 from streams.flow import Effects, Filtered, Fired, Forget, Keep, SetTimer
+from streams.rules import trading_grid
+from streams.rules.dates import arrived_at
 from streams.rules.free_text import without_contacts
-from streams.rules.matters import TERMINAL
 from streams.rules.precedence import FEEDBACK as FLOW_ID
 from streams.rules.references import ORDER, external_ref, refers_to
+from streams.rules.trading_grid import TERMINAL
 
 SYSTEM = "braze"
 # What concerns a partner's process, as a reason for it; the rest concerns nobody behind the shop.
@@ -90,7 +92,7 @@ class Filing:
             last = external_ref(entry.order_ref, partner, files.opened.get(partner, 0))
             standing -= {partner} if refers_to(thread, SYSTEM, last) else frozenset()
         else:
-            seen_at = entry.produced_at or entry.occurred_at
+            seen_at = arrived_at(entry)
             reference = thread.external_refs[0] if thread.external_refs else None
             talks[thread.thread_id] = Talk(thread.partner_id, thread.version, reference, seen_at)
         after = msgspec.structs.replace(
@@ -99,7 +101,7 @@ class Filing:
             ended=dict(list(ended.items())[-self.threads_max :]),
             standing=standing,
         )
-        yield from self._kept(after, entry.produced_at or entry.occurred_at)
+        yield from self._kept(after, arrived_at(entry))
 
     def feedback(self, feedback: BrazeFeedback, files: Files | None, order: Order) -> Effects:
         """What a customer said reaches the partner whose process it concerns."""
@@ -134,7 +136,7 @@ class Filing:
                 opened={**files.opened, partner: occurrence},
                 standing=files.standing | {partner},
             )
-        yield from self._kept(after, feedback.produced_at or feedback.occurred_at)
+        yield from self._kept(after, arrived_at(feedback))
 
     def forget(self, _: Fired[Files]) -> Effects:
         """The order has long been quiet."""
@@ -198,10 +200,6 @@ def _words(feedback: BrazeFeedback) -> str:
     return " ".join(parts)
 
 
-def _command(order: Order) -> TradingGridCommand:
-    return TradingGridCommand(flow=FLOW_ID, lane=order.order_ref, operation="")
-
-
 def _comment(
     feedback: BrazeFeedback, order: Order, thread_id: str | None, reference: ExternalRef | None
 ) -> TradingGridCommand:
@@ -213,7 +211,7 @@ def _comment(
         visibility="shared",
         source_ref=f"{FLOW_ID}:{feedback.feedback_id}",
     )
-    return msgspec.structs.replace(_command(order), operation="add_comment", add_comment=comment)
+    return trading_grid.add_comment(FLOW_ID, order.order_ref, comment)
 
 
 def _opened(
@@ -239,7 +237,7 @@ def _opened(
         ),
         custom={"reasons": reason, "feedback_kind": feedback.kind},
     )
-    return msgspec.structs.replace(_command(order), operation="open_thread", open_thread=thread)
+    return trading_grid.open_thread(FLOW_ID, order.order_ref, thread)
 
 
 def _filed(

@@ -7,7 +7,6 @@ import msgspec
 
 from gridwire import topics
 from gridwire.records import Customer, CustomerCase
-from gridwire.vocabulary import ThreadKind
 from streams.flow import (
     Drop,
     Effects,
@@ -27,19 +26,11 @@ from streams.rules.bounds import Minutes, Positive
 from streams.rules.dates import DAY_MS
 from streams.rules.precedence import FEEDBACK as FLOW_ID
 from streams.rules.precedence import is_settled
-from streams.rules.speaking import INTERNAL
+from streams.rules.speaking import CUSTOMER_KINDS, INTERNAL_STATUSES
 from streams.rules.telling import Said, Telling
 from streams.rules.told_cases import Told, ToldThread, facts
 from streams.tables import CUSTOMERS, ORDERS
 
-KINDS = (
-    ThreadKind.ORDER_EXCEPTION,
-    ThreadKind.CLAIM,
-    ThreadKind.RETURN,
-    ThreadKind.WARRANTY,
-    ThreadKind.CHARGEBACK,
-    ThreadKind.SERVICE_CASE,
-)
 ATTRIBUTE = "partner_feedback_status"
 CLOSED = "closed"  # in a thread's memory: the feedback whose loop is closed
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -102,7 +93,7 @@ class Closing:
 
 def _filing(settings: Settings) -> Filing:
     return Filing(
-        kinds=KINDS,
+        kinds=CUSTOMER_KINDS,
         satisfied=settings.satisfied_share,
         threads_max=settings.threads_max,
         filed_max=settings.feedback_max,
@@ -134,8 +125,8 @@ def _close(settings: Settings) -> Fold:
     closing = Closing(settings.follow_up_campaign, settings.answered_event)
     telling = Telling(
         flow=FLOW_ID,
-        kinds=KINDS,
-        internal=INTERNAL,
+        kinds=CUSTOMER_KINDS,
+        internal=INTERNAL_STATUSES,
         keep_ms=settings.keep_days * DAY_MS,
         threads_max=settings.threads_max,
         say=closing.say,

@@ -16,16 +16,16 @@ from gridwire.records import (
 from streams.flow import Filtered, Fired
 from streams.rules import braze, consent
 from streams.rules.dates import day
-from streams.rules.matters import TERMINAL
 from streams.rules.orders import SHIPPED
 from streams.rules.precedence import JOURNEY as FLOW_ID
 from streams.rules.precedence import OVER, reasons_of
 from streams.rules.telling import Said
 from streams.rules.told_cases import Told, ToldThread, facts
+from streams.rules.trading_grid import TERMINAL
 
 # What is remembered of a thread: the status of each order, the orders taken out of their journey, the Canvas entered
 # instead, the substitute of a product concerned.
-ORDER, OUT, REPLACEMENT, SUBSTITUTE = "order/", "out/", "replacement", "substitute"
+ORDER_STATUS, OUT, REPLACEMENT, SUBSTITUTE = "order/", "out/", "replacement", "substitute"
 ON_ITS_WAY = SHIPPED | OVER | {"partially_shipped"}
 
 
@@ -146,7 +146,7 @@ class Journeys:
 
 def remembered(case: CustomerCase, products: Mapping[str, Product]) -> dict[str, str]:
     """What a case adds to the memory of its thread. products: those concerned, by sku."""
-    found = {f"{ORDER}{case.order_ref}": str(case.order_status)}
+    found = {f"{ORDER_STATUS}{case.order_ref}": str(case.order_status)}
     substitutes = [one.substitute_sku for one in products.values() if one.substitute_sku]
     return found | ({SUBSTITUTE: substitutes[0]} if substitutes else {})
 
@@ -165,7 +165,7 @@ def _substitute(thread: ToldThread, products: Mapping[str, Product]) -> Product 
 
 
 def _status(thread: ToldThread, order_ref: str) -> str:
-    return thread.memory.get(f"{ORDER}{order_ref}", "")
+    return thread.memory.get(f"{ORDER_STATUS}{order_ref}", "")
 
 
 def _taken_out(thread: ToldThread) -> list[str]:

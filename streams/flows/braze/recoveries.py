@@ -10,6 +10,7 @@ from gridwire.records import Approval, ApprovalDecision, BrazeCommand, Customer,
 from gridwire.vocabulary import ReasonCode
 from streams.flow import CancelTimer, Effects, Filtered, Fired, Keep, SetTimer
 from streams.rules import braze, consent
+from streams.rules.dates import arrived_at
 from streams.rules.precedence import RECOVERY as FLOW_ID
 from streams.rules.precedence import SETTLED, is_settled, reasons_of
 from streams.rules.telling import Said
@@ -110,7 +111,7 @@ class Recovering:
             return
         yield CancelTimer(f"expire/{thread.thread_id}")
         granted = decision.decision == "granted"
-        at_ms = decision.produced_at or decision.occurred_at
+        at_ms = arrived_at(decision)
         yield from self._settled(told, thread, customer, at_ms, granted=granted)
 
     def expire(self, fired: Fired[Told], customer: Customer | None) -> Effects:

@@ -7,25 +7,16 @@ import msgspec
 
 from gridwire import topics
 from gridwire.records import ApprovalDecision, Customer
-from gridwire.vocabulary import ThreadKind
 from streams.flow import Drop, Effects, Fired, Flow, Fold, GoOn, Leg, on, on_timer
 from streams.flows.braze.recoveries import INCIDENTS, SEGMENTS, Recovering
 from streams.rules.bounds import NotNegative, Positive
 from streams.rules.dates import DAY_MS, HOUR_MS
 from streams.rules.precedence import RECOVERY as FLOW_ID
-from streams.rules.speaking import INTERNAL
+from streams.rules.speaking import CUSTOMER_KINDS, INTERNAL_STATUSES
 from streams.rules.telling import Telling
 from streams.rules.told_cases import Told
 from streams.tables import CUSTOMERS
 
-KINDS = (
-    ThreadKind.ORDER_EXCEPTION,
-    ThreadKind.CLAIM,
-    ThreadKind.RETURN,
-    ThreadKind.WARRANTY,
-    ThreadKind.CHARGEBACK,
-    ThreadKind.SERVICE_CASE,
-)
 # What kind of message each segment gets where nothing else is configured.
 MESSAGES = {
     "high_value_at_risk": "retention",
@@ -108,8 +99,8 @@ def legs(settings: Settings) -> tuple[Leg, ...]:
     recovering = _recovering(settings)
     telling = Telling(
         flow=FLOW_ID,
-        kinds=KINDS,
-        internal=INTERNAL,
+        kinds=CUSTOMER_KINDS,
+        internal=INTERNAL_STATUSES,
         keep_ms=settings.keep_days * DAY_MS,
         threads_max=settings.threads_max,
         say=recovering.say,

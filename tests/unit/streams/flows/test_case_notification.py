@@ -12,6 +12,7 @@ from streams.driver import START_MS, Driver
 from streams.feeds import customer_cases, order_threads
 from streams.flows.braze import case_notification
 from streams.rules.precedence import CLAIMS, Claim
+from streams.rules.speaking import CUSTOMER_KINDS
 from streams.tables import CUSTOMERS, ORDERS, PARTNERS
 from tests.unit.streams.making import ORDER, customer, partner, stored_order, thread
 
@@ -85,7 +86,7 @@ def test_a_new_case_is_told_with_what_the_message_needs() -> None:
     assert sent.transactional is False
 
 
-@pytest.mark.parametrize("kind", case_notification.KINDS)
+@pytest.mark.parametrize("kind", CUSTOMER_KINDS)
 def test_each_kind_and_status_has_its_campaign(kind: str) -> None:
     driver = driven(campaigns={f"{kind}/open": "c-1", f"{kind}/resolved": "c-2"})
     for status in ("open", "resolved"):

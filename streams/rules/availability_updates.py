@@ -1,10 +1,10 @@
 """What partners say of a product, taken in: the newest sequence wins, and of one update the latest decision.
 
-Works on any state with the fields of `Hearsay`. A stopped partner is still heard, so that old figures do not come back
-with it; its stock does not count.
+Works on any state with the fields of `HeldUpdates`. A stopped partner is still heard, so that old figures do not come
+back with it; its stock does not count.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from gridwire.records import Availability, Partner
 from streams.rules import supply
 from streams.rules.partners import is_active, was_stopped
-from streams.rules.supply import Update, update_of
+from streams.rules.supply import Position, Update, update_of
 
 ACCEPTED, PROPOSED = "accepted", "proposed"
 
@@ -25,7 +25,7 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True):
     heard_at: int
 
 
-class Hearsay(Protocol):
+class HeldUpdates(Protocol):
     """verdicts: slot → what was last heard of an update there that does not hold. inactive: who does not count."""
 
     @property
@@ -38,7 +38,7 @@ class Hearsay(Protocol):
     def clock_ms(self) -> int: ...
 
 
-H = TypeVar("H", bound=Hearsay)
+H = TypeVar("H", bound=HeldUpdates)
 
 
 def _with(held: H, **changes: Any) -> H:
@@ -62,6 +62,25 @@ def heeding(held: H, partners: Sequence[Partner]) -> H:
     return _with(held, inactive=tuple(sorted(inactive & speaking)))
 
 
+def speaking(held: HeldUpdates) -> tuple[str, ...]:
+    """Ids of the partners whose updates are held."""
+    return tuple(dict.fromkeys(update.partner_id for update in held.updates))
+
+
+def counting(held: HeldUpdates, places: Iterable[Position]) -> list[Position]:
+    """The places whose stock counts: those of active partners, where the product is not discontinued."""
+    return [one for one in places if one.partner_id not in held.inactive and not one.discontinued]
+
+
+def next_look_ms(held: HeldUpdates, recheck_ms: int) -> int | None:
+    """When what holds changes by time alone, or partners that are inactive are looked at again; None: never."""
+    changes_at = supply.next_change_ms(held.updates, held.clock_ms)
+    if not held.inactive:
+        return changes_at
+    recheck_at = held.clock_ms + recheck_ms
+    return recheck_at if changes_at is None else min(changes_at, recheck_at)
+
+
 def unheard(update: Availability, partner: Partner) -> str:
     """Why this partner has no say here, or ""."""
     if update.type not in supply.TYPES:
@@ -71,7 +90,7 @@ def unheard(update: Availability, partner: Partner) -> str:
     return "" if is_active(partner) or was_stopped(partner) else "partner is not active yet"
 
 
-def outdated(held: Hearsay, record: Availability) -> str:
+def outdated(held: HeldUpdates, record: Availability) -> str:
     """Why a newer word stands already, or ""."""
     slot = update_of(record).slot
     same = [one for one in held.updates if one.slot == slot]
@@ -106,7 +125,7 @@ def noted(held: H, record: Availability, updates_max: int) -> H | None:
     return _with(held, updates=tuple(updates), verdicts=verdicts)
 
 
-def _verdict(held: Hearsay, update: Update) -> Verdict:
+def _verdict(held: HeldUpdates, update: Update) -> Verdict:
     """What does not hold (yet). Of several the newest sequence is remembered."""
     before = held.verdicts.get(update.slot)
     if before and before.sequence > update.sequence:
@@ -114,7 +133,7 @@ def _verdict(held: Hearsay, update: Update) -> Verdict:
     return Verdict(update.sequence, update.changed_at, _since(held, update))
 
 
-def _since(held: Hearsay, update: Update) -> int:
+def _since(held: HeldUpdates, update: Update) -> int:
     """Since when an update that names no time holds: since it was first heard of, be it as a proposal.
 
     What was ordered after the partner stated its stock is not in the statement, whenever that was accepted.
