@@ -18,7 +18,7 @@ from tests.unit.streams.flows import column_samples
 PAGE = (ROOT / "docs" / "adding-a-flow.md").read_text(encoding="utf-8")
 FLOW = "streams/flows/braze/purchases.py"
 COLUMNS = "streams/flows/braze/purchases_columns.py"
-TESTS = "tests/unit/streams/flows/test_purchases.py"
+TESTS = "tests/unit/streams/flows/braze/test_purchases.py"
 SAMPLE = "SAMPLES"
 TOOL_S_MAX = 60.0
 

@@ -8,7 +8,7 @@ from gridwire import records as r
 from gridwire import topics
 from streams.driver import START_MS
 from streams.tables import PARTNERS, PRODUCTS
-from tests.unit.streams.flows.availability_shop import (
+from tests.unit.streams.flows.bigcommerce.availability_shop import (
     FLOW,
     buy,
     driven,

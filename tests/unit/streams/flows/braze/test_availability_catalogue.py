@@ -6,7 +6,14 @@ import pytest
 
 from streams.driver import START_MS
 from streams.tables import PARTNERS
-from tests.unit.streams.flows.braze_products import FLOW, driven, filtered, items, say, stocks
+from tests.unit.streams.flows.braze.availability_products import (
+    FLOW,
+    driven,
+    filtered,
+    items,
+    say,
+    stocks,
+)
 from tests.unit.streams.making import DAY_MS, HOUR_MS, SKU, partner
 
 

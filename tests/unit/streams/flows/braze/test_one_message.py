@@ -16,7 +16,7 @@ from streams.driver import Driver
 from streams.feeds import FEEDS
 from streams.flows import FLOWS
 from streams.tables import CUSTOMERS, ORDERS, PARTNERS, PRODUCTS
-from tests.unit.streams.flows.customers_braze import speech
+from tests.unit.streams.flows.braze.customers import speech
 from tests.unit.streams.making import (
     ORDER,
     SKU,

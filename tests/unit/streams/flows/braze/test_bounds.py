@@ -8,7 +8,7 @@ from streams.driver import Driver
 from streams.feeds import order_documents
 from streams.flows.braze import availability, document_release, feedback_loop
 from streams.tables import CUSTOMERS, ORDERS, PARTNERS, PRODUCTS
-from tests.unit.streams.flows.customers_braze import WHO
+from tests.unit.streams.flows.braze.customers import WHO
 from tests.unit.streams.making import (
     ORDER,
     SKU,

@@ -2,7 +2,7 @@
 
 from gridwire import topics
 from streams.tables import CUSTOMERS
-from tests.unit.streams.flows.test_case_notification import driven, moved
+from tests.unit.streams.flows.braze.test_case_notification import driven, moved
 from tests.unit.streams.making import customer
 
 

@@ -12,7 +12,7 @@ from gridwire import topics
 from streams.driver import Driver
 from streams.flows.braze import case_notification, feedback_loop, service_recovery
 from streams.tables import CUSTOMERS, ORDERS
-from tests.unit.streams.flows.customers_braze import WHO, braze_driver, calls, lived, speeches
+from tests.unit.streams.flows.braze.customers import WHO, braze_driver, calls, lived, speeches
 from tests.unit.streams.making import ORDER, SKU, customer, stored_order, thread
 
 FLOW = "braze.feedback-loop"

@@ -12,7 +12,7 @@ from gridwire import records as r
 from gridwire import topics
 from streams.driver import START_MS, Driver
 from streams.tables import CUSTOMERS, PRODUCTS
-from tests.unit.streams.flows.braze_products import (
+from tests.unit.streams.flows.braze.availability_products import (
     driven,
     filtered,
     items,
@@ -22,7 +22,7 @@ from tests.unit.streams.flows.braze_products import (
     told,
     wishes,
 )
-from tests.unit.streams.flows.customers_braze import WHO, calls
+from tests.unit.streams.flows.braze.customers import WHO, calls
 from tests.unit.streams.making import DAY_MS, ORDER, SKU, customer, product, update
 
 LATE, GONE, OTHER = "release-delayed", "product-discontinued", "product-alternative"

@@ -12,7 +12,7 @@ from streams.driver import START_MS, Driver
 from streams.feeds import order_documents
 from streams.flows.braze import document_release
 from streams.tables import CUSTOMERS, ORDERS
-from tests.unit.streams.flows.customers_braze import WHO, calls
+from tests.unit.streams.flows.braze.customers import WHO, calls
 from tests.unit.streams.making import (
     DAY_MS,
     HOUR_MS,

@@ -13,7 +13,7 @@ from streams.engine.settle import Limits
 from streams.feeds import customer_cases, order_threads
 from streams.flows.braze import case_notification, journey_adjustment, service_recovery
 from streams.tables import CUSTOMERS, ORDERS
-from tests.unit.streams.flows.customers_braze import (
+from tests.unit.streams.flows.braze.customers import (
     WHO,
     about,
     braze_driver,

@@ -5,7 +5,14 @@ import pytest
 from gridwire import records as r
 from gridwire import topics
 from streams.driver import START_MS
-from tests.unit.streams.flows.availability_shop import FLOW, buy, driven, filtered, hear, stock
+from tests.unit.streams.flows.bigcommerce.availability_shop import (
+    FLOW,
+    buy,
+    driven,
+    filtered,
+    hear,
+    stock,
+)
 from tests.unit.streams.making import (
     HOUR_MS,
     SKU,

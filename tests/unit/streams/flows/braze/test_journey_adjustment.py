@@ -11,7 +11,7 @@ from gridwire import topics
 from streams.driver import START_MS, Driver
 from streams.flows.braze import case_notification, journey_adjustment
 from streams.tables import CUSTOMERS, ORDERS, PRODUCTS
-from tests.unit.streams.flows.customers_braze import (
+from tests.unit.streams.flows.braze.customers import (
     WHO,
     about,
     braze_driver,

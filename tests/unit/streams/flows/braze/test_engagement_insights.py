@@ -8,7 +8,7 @@ from gridwire import topics
 from gridwire.topics import Topic
 from streams.driver import START_MS
 from streams.tables import PARTNERS
-from tests.unit.streams.flows.engagement_partners import (
+from tests.unit.streams.flows.braze.engagement_partners import (
     driven,
     filtered,
     insights,

@@ -6,7 +6,7 @@ from gridwire import records as r
 from gridwire import topics
 from streams.driver import START_MS, Driver
 from streams.tables import PARTNERS
-from tests.unit.streams.flows.engagement_partners import FLOW, driven, filtered, windows
+from tests.unit.streams.flows.braze.engagement_partners import FLOW, driven, filtered, windows
 from tests.unit.streams.making import (
     HOUR_MS,
     MINUTE_MS,

@@ -8,7 +8,7 @@ from gridwire import records as r
 from gridwire import topics
 from streams.driver import START_MS
 from streams.tables import PRODUCTS
-from tests.unit.streams.flows.exception_orders import (
+from tests.unit.streams.flows.bigcommerce.order_exception_orders import (
     FLOW,
     INTERNAL,
     PARTNER,

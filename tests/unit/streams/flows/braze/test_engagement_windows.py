@@ -7,7 +7,7 @@ import pytest
 from gridwire import topics
 from streams.driver import START_MS
 from streams.tables import CUSTOMERS, PARTNERS
-from tests.unit.streams.flows.engagement_partners import (
+from tests.unit.streams.flows.braze.engagement_partners import (
     driven,
     filtered,
     insights,

@@ -8,7 +8,7 @@ from streams.driver import Driver
 from streams.feeds import ordered_units
 from streams.flows.braze import availability
 from streams.tables import CUSTOMERS, PARTNERS, PRODUCTS
-from tests.unit.streams.flows.customers_braze import WHO
+from tests.unit.streams.flows.braze.customers import WHO
 from tests.unit.streams.making import SKU, customer, order, partner, product, update
 
 FLOW = "braze.availability"
