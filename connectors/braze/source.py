@@ -1,8 +1,8 @@
 """How Braze's events reach gridwire: Currents batches, webhooks from Canvases and campaigns, postbacks."""
 
 from connectors.braze import currents, webhooks
+from connectors.braze.platform import platform
 from connectors.braze.settings import BrazeSettings, check
-from connectors.braze.sink import platform
 from connectors.kit.connector import Delivery, Intake, Route, Source
 from connectors.kit.signatures import BearerToken, SecretQuery
 from gridwire.settings import Secret

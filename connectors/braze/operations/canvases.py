@@ -4,7 +4,7 @@ from typing import Any
 
 from connectors.braze import verdicts
 from connectors.braze.answers import field
-from connectors.braze.operations.journeys import journeys
+from connectors.braze.journeys import journeys
 from connectors.braze.settings import BrazeSettings
 from connectors.kit.connector import Done, Operation, Request, Steps, Written
 from gridwire.records import BrazeCommand, TriggerCanvas

@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors.braze import verdicts
 from connectors.braze.answers import tracked
-from connectors.braze.operations.journeys import journeys
+from connectors.braze.journeys import journeys
 from connectors.braze.settings import BrazeSettings
 from connectors.kit.connector import (
     Bulk,

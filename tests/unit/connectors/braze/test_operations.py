@@ -8,8 +8,8 @@ import pytest
 
 from connectors import braze
 from connectors.braze.operations.canvases import entry_body
+from connectors.braze.operations.events import track_events
 from connectors.braze.operations.schedules import delete_schedule
-from connectors.braze.operations.tracking import track_events
 from connectors.kit.connector import (
     Done,
     Item,

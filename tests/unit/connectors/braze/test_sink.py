@@ -8,12 +8,9 @@ from typing import Any
 import pytest
 
 from connectors import braze
-from connectors.braze.sink import (
-    refresh_profile,
-    set_attributes,
-    set_attributes_of_many,
-    trigger_campaign,
-)
+from connectors.braze.operations.attributes import set_attributes, set_attributes_of_many
+from connectors.braze.operations.campaigns import trigger_campaign
+from connectors.braze.operations.profiles import refresh_profile
 from connectors.kit.connector import Done, Item, OperationError, Rejected, Transient
 from gridwire.ids import derived
 from gridwire.records import (
