@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
-from gridwire.records import Approval, ApprovalDecision, BrazeCommand, Customer, CustomerCase
+from gridwire.records import ApprovalDecision, BrazeCommand, Customer, CustomerCase
 from gridwire.vocabulary import ReasonCode
 from streams.flow import CancelTimer, Effects, Filtered, Fired, Keep, SetTimer
-from streams.rules import braze, consent
+from streams.rules import approvals, braze, consent
 from streams.rules.dates import arrived_at
 from streams.rules.precedence import RECOVERY as FLOW_ID
 from streams.rules.precedence import SETTLED, is_settled, reasons_of
@@ -73,19 +72,18 @@ class Recovering:
     def _asked(self, thread: ToldThread, case: CustomerCase, wanted: Offer, now_ms: int) -> Said:
         """The matter is held until it is decided or nobody decides in time."""
         expires_at = now_ms + self.approval_ms
-        subject = f"{FLOW_ID}/{case.customer_ref}/{case.thread.thread_id}/{now_ms}"
-        approval = Approval(
-            approval_id=str(uuid5(NAMESPACE_URL, subject)),
-            flow=FLOW_ID,
-            key=case.customer_ref,
+        approval = approvals.asked(
+            FLOW_ID,
+            case.customer_ref,
+            about=case.thread.thread_id,
             question=(
                 f"May {_amount(wanted)} be offered for the {incident_of(case)} incident of thread "
                 f"{case.thread.thread_id}?"
             ),
             order_ref=case.order_ref,
             amount_minor=wanted.amount_minor,
-            currency=wanted.currency,
             limit_minor=self.caps.get(wanted.currency, 0),
+            currency=wanted.currency,
             asked_at=now_ms,
             expires_at=expires_at,
         )
@@ -106,7 +104,7 @@ class Recovering:
         if told is None or thread is None:
             yield Filtered("nobody waits for this decision")
             return
-        if decision.decision not in ("granted", "refused"):
+        if decision.decision not in approvals.DECIDED:
             yield Filtered("not a decision")
             return
         yield CancelTimer(f"expire/{thread.thread_id}")

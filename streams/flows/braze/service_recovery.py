@@ -6,9 +6,10 @@ from typing import Annotated
 import msgspec
 
 from gridwire import topics
-from gridwire.records import ApprovalDecision, Customer
+from gridwire.records import Customer
 from streams.flow import Drop, Effects, Fired, Flow, Fold, GoOn, Leg, on, on_timer
 from streams.flows.braze.recoveries import INCIDENTS, SEGMENTS, Recovering
+from streams.rules import approvals
 from streams.rules.bounds import NotNegative, Positive
 from streams.rules.dates import DAY_MS, HOUR_MS
 from streams.rules.precedence import RECOVERY as FLOW_ID
@@ -91,12 +92,9 @@ def _recovering(settings: Settings) -> Recovering:
     )
 
 
-def _own_key(decision: ApprovalDecision) -> str | None:
-    return decision.key if decision.flow == FLOW_ID else None
-
-
 def legs(settings: Settings) -> tuple[Leg, ...]:
     recovering = _recovering(settings)
+    own_key = approvals.key_for(FLOW_ID)
     telling = Telling(
         flow=FLOW_ID,
         kinds=CUSTOMER_KINDS,
@@ -127,9 +125,9 @@ def legs(settings: Settings) -> tuple[Leg, ...]:
                 ),
                 on(
                     topics.APPROVAL_DECISIONS,
-                    _own_key,
+                    own_key,
                     recovering.decide,
-                    lookups=(CUSTOMERS.by(_own_key, GoOn()),),
+                    lookups=(CUSTOMERS.by(own_key, GoOn()),),
                 ),
             ),
             writes=(topics.BRAZE_COMMANDS, topics.APPROVALS),
