@@ -5,12 +5,12 @@ from typing import Any
 from streams.feeds import (
     customer_cases,
     customers,
-    order_documents,
-    order_threads,
+    documents_by_order,
     ordered_units,
     orders,
     products,
     schedules,
+    threads_by_order,
 )
 from streams.flow import Flow
 
@@ -18,8 +18,8 @@ FEEDS: tuple[Flow[Any], ...] = (
     orders.FLOW,
     products.FLOW,
     customers.FLOW,
-    order_threads.FLOW,
-    order_documents.FLOW,
+    threads_by_order.FLOW,
+    documents_by_order.FLOW,
     schedules.FLOW,
     customer_cases.FLOW,
     ordered_units.FLOW,

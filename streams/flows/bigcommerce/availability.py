@@ -5,8 +5,8 @@ import msgspec
 from gridwire import topics
 from gridwire.records import Availability
 from streams.flow import Flow, Fold, GoOn, Leg, Wait, on, on_timer
-from streams.flows.bigcommerce.shelf import FLOW_ID, Supply, Texts
-from streams.flows.bigcommerce.stocking import Stocking
+from streams.flows.bigcommerce.availability_shelf import FLOW_ID, Supply, Texts
+from streams.flows.bigcommerce.availability_stocking import Stocking
 from streams.rules.availability_updates import speaking
 from streams.rules.bounds import Minutes, Positive
 from streams.rules.dates import HOUR_MS, MINUTE_MS

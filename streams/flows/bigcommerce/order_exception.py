@@ -8,8 +8,8 @@ from gridwire import topics
 from gridwire.records import OrderStatus
 from gridwire.vocabulary import ReasonCode
 from streams.flow import Fired, Flow, Fold, Leg, on, on_timer
-from streams.flows.bigcommerce.order_cases import FLOW_ID, Cases
-from streams.flows.bigcommerce.order_flags import Flagging, OrderCase
+from streams.flows.bigcommerce.order_exception_cases import FLOW_ID, Cases
+from streams.flows.bigcommerce.order_exception_flags import Flagging, OrderCase
 from streams.rules.bounds import NotNegative, Positive
 from streams.rules.dates import DAY_MS, MINUTE_MS
 from streams.rules.matters import Priority

@@ -9,7 +9,7 @@ import msgspec
 from gridwire import topics
 from gridwire.records import AvailabilityNotice, BrazeCommand, Customer, Partner, Product
 from streams.flow import Effects, Filtered, Fired, Flow, Fold, GoOn, Leg, Wait, on, on_timer
-from streams.flows.braze.cataloguing import FLOW_ID, Cataloguing, Shelf
+from streams.flows.braze.availability_cataloguing import FLOW_ID, Cataloguing, Shelf
 from streams.rules import braze, consent
 from streams.rules.announcing import Announcing
 from streams.rules.availability_updates import speaking

@@ -8,7 +8,7 @@ import msgspec
 from gridwire import topics
 from gridwire.records import Customer
 from streams.flow import Drop, Effects, Fired, Flow, Fold, GoOn, Leg, on, on_timer
-from streams.flows.braze.recoveries import INCIDENTS, SEGMENTS, Recovering
+from streams.flows.braze.service_recovery_offers import INCIDENTS, SEGMENTS, Recovering
 from streams.rules import approvals
 from streams.rules.bounds import NotNegative, Positive
 from streams.rules.dates import DAY_MS, HOUR_MS

@@ -3,7 +3,7 @@
 from gridwire import records as r
 from gridwire import topics
 from streams.driver import Driver
-from streams.feeds import customer_cases, order_threads, ordered_units
+from streams.feeds import customer_cases, ordered_units, threads_by_order
 from streams.tables import CUSTOMERS, ORDERS, PARTNERS
 from tests.unit.streams.making import (
     ORDER,
@@ -24,7 +24,7 @@ def related(*refs: str) -> tuple[r.Related, ...]:
 
 
 def test_a_thread_change_reaches_every_order_that_it_names() -> None:
-    driver = Driver(order_threads.FLOW)
+    driver = Driver(threads_by_order.FLOW)
     driver.send(topics.TRADING_GRID_THREADS, thread(related=related(ORDER, OTHER), version=3))
     found = driver.out(topics.ORDER_THREADS)
     assert [entry.order_ref for entry in found] == [ORDER, OTHER]
@@ -33,13 +33,13 @@ def test_a_thread_change_reaches_every_order_that_it_names() -> None:
 
 
 def test_a_thread_that_names_no_order_is_counted() -> None:
-    driver = Driver(order_threads.FLOW)
+    driver = Driver(threads_by_order.FLOW)
     driver.send(topics.TRADING_GRID_THREADS, thread(related=()))
     assert driver.filtered["feed.threads-by-order", "split", "names no order"] == 1
 
 
 def cases_driver() -> Driver:
-    driver = Driver(order_threads.FLOW, customer_cases.FLOW)
+    driver = Driver(threads_by_order.FLOW, customer_cases.FLOW)
     driver.row(PARTNERS, partner("pt_1", name="Acme"))
     driver.row(CUSTOMERS, customer())
     return driver

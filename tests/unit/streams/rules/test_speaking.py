@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gridwire import records as r
 from gridwire import topics
 from streams.driver import Driver
-from streams.feeds import customer_cases, order_threads
+from streams.feeds import customer_cases, threads_by_order
 from streams.rules.precedence import FEEDBACK, JOURNEY, NOTIFICATION, RECOVERY
 from streams.tables import CUSTOMERS, ORDERS
 from tests.unit.streams.making import ORDER, SKU, customer, stored_order, thread
@@ -18,7 +18,7 @@ OTHER = "bigcommerce:1002"
 
 
 def driven(**fields: Any) -> Driver:
-    driver = Driver(order_threads.FLOW, customer_cases.FLOW)
+    driver = Driver(threads_by_order.FLOW, customer_cases.FLOW)
     driver.row(ORDERS, stored_order(ORDER, **fields))
     driver.row(CUSTOMERS, customer())
     return driver
@@ -158,7 +158,7 @@ def test_a_thread_that_was_opened_for_feedback_is_known_by_its_reference() -> No
 def test_a_flow_that_runs_nowhere_has_no_say() -> None:
     told = customer_cases.Settings(speakers=(RECOVERY, NOTIFICATION))
     driver = Driver(
-        order_threads.FLOW, customer_cases.FLOW, settings={customer_cases.FLOW_ID: told}
+        threads_by_order.FLOW, customer_cases.FLOW, settings={customer_cases.FLOW_ID: told}
     )
     driver.row(ORDERS, stored_order(ORDER))
     driver.row(CUSTOMERS, customer())

@@ -5,7 +5,7 @@ from typing import Any
 from gridwire import records as r
 from gridwire import topics
 from streams.driver import Driver
-from streams.feeds import customer_cases, order_threads, schedules
+from streams.feeds import customer_cases, schedules, threads_by_order
 from streams.flow import Flow
 from streams.tables import CUSTOMERS, ORDERS, PARTNERS, PRODUCTS
 from tests.unit.streams.making import ORDER, SKU, customer, partner, product, stored_order, thread
@@ -16,7 +16,7 @@ WHO = "customer-7"
 def braze_driver(*flows: Flow[Any], settings: dict[str, Any] | None = None) -> Driver:
     """One customer with one order, an active partner and its product."""
     driver = Driver(
-        schedules.FLOW, order_threads.FLOW, customer_cases.FLOW, *flows, settings=settings
+        schedules.FLOW, threads_by_order.FLOW, customer_cases.FLOW, *flows, settings=settings
     )
     driver.row(PARTNERS, partner("pt_1", name="Acme"))
     driver.row(ORDERS, stored_order(ORDER))

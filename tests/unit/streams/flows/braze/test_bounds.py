@@ -5,7 +5,7 @@ from typing import Any
 from gridwire import records as r
 from gridwire import topics
 from streams.driver import Driver
-from streams.feeds import order_documents
+from streams.feeds import documents_by_order
 from streams.flows.braze import availability, document_release, feedback_loop
 from streams.tables import CUSTOMERS, ORDERS, PARTNERS, PRODUCTS
 from tests.unit.streams.flows.braze.customers import WHO
@@ -31,7 +31,7 @@ FEEDBACK, DOCUMENTS, AVAILABILITY = (
 # ---- documents ---------------------------------------------------------------------------------------------------
 def documents(**settings: Any) -> Driver:
     chosen = {DOCUMENTS: document_release.Settings(**settings)}
-    driver = Driver(order_documents.FLOW, document_release.FLOW, settings=chosen)
+    driver = Driver(documents_by_order.FLOW, document_release.FLOW, settings=chosen)
     driver.row(ORDERS, stored_order(ORDER))
     driver.row(CUSTOMERS, customer())
     return driver

@@ -9,7 +9,7 @@ import pytest
 from gridwire import records as r
 from gridwire import topics
 from streams.driver import START_MS, Driver
-from streams.feeds import customer_cases, order_threads
+from streams.feeds import customer_cases, threads_by_order
 from streams.flows.braze import case_notification
 from streams.rules.precedence import CLAIMS, Claim
 from streams.rules.speaking import CUSTOMER_KINDS
@@ -23,7 +23,7 @@ OTHER = "bigcommerce:1002"
 def driven(*, known: bool = True, **settings: Any) -> Driver:
     chosen = case_notification.Settings(**settings)
     driver = Driver(
-        order_threads.FLOW, customer_cases.FLOW, case_notification.FLOW, settings={FLOW: chosen}
+        threads_by_order.FLOW, customer_cases.FLOW, case_notification.FLOW, settings={FLOW: chosen}
     )
     driver.row(PARTNERS, partner("pt_1", name="Acme"))
     driver.row(ORDERS, stored_order(ORDER))
@@ -255,7 +255,7 @@ def test_where_another_flow_speaks_this_one_only_sets_the_attribute() -> None:
     claims = (*CLAIMS, Claim("braze.journey-adjustment", lambda case: case.thread.kind == "claim"))
     legs = functools.partial(customer_cases.legs, claims=claims)
     feed = dataclasses.replace(customer_cases.FLOW, legs=legs)
-    driver = Driver(order_threads.FLOW, feed, case_notification.FLOW)
+    driver = Driver(threads_by_order.FLOW, feed, case_notification.FLOW)
     driver.row(ORDERS, stored_order(ORDER))
     driver.row(CUSTOMERS, customer())
     driver.send(topics.TRADING_GRID_THREADS, thread("th_1"), thread("th_2", kind="claim"))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gridwire import records as r
 from gridwire import topics
 from streams.driver import START_MS, Driver
-from streams.feeds import order_documents
+from streams.feeds import documents_by_order
 from streams.flows.braze import document_release
 from streams.tables import CUSTOMERS, ORDERS
 from tests.unit.streams.flows.braze.customers import WHO, calls
@@ -28,7 +28,7 @@ CLAIM = [("trigger_campaign", "documents-approved-claim")]
 
 def driven(*, known: bool = True, **settings: Any) -> Driver:
     chosen = {FLOW: document_release.Settings(**settings)}
-    driver = Driver(order_documents.FLOW, document_release.FLOW, settings=chosen)
+    driver = Driver(documents_by_order.FLOW, document_release.FLOW, settings=chosen)
     driver.row(ORDERS, stored_order(ORDER))
     if known:
         driver.row(CUSTOMERS, customer())

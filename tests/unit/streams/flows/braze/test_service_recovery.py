@@ -10,7 +10,7 @@ from gridwire import records as r
 from gridwire import topics
 from streams.driver import START_MS, Driver
 from streams.engine.settle import Limits
-from streams.feeds import customer_cases, order_threads
+from streams.feeds import customer_cases, threads_by_order
 from streams.flows.braze import case_notification, journey_adjustment, service_recovery
 from streams.tables import CUSTOMERS, ORDERS
 from tests.unit.streams.flows.braze.customers import (
@@ -322,7 +322,7 @@ def test_a_segment_without_a_campaign_or_share_is_refused_at_the_start(
 
 def test_nobody_is_asked_about_what_was_resolved_before_go_live() -> None:
     live = Limits(go_live_ms=START_MS + DAY_MS)
-    driver = Driver(order_threads.FLOW, customer_cases.FLOW, service_recovery.FLOW, limits=live)
+    driver = Driver(threads_by_order.FLOW, customer_cases.FLOW, service_recovery.FLOW, limits=live)
     driver.row(ORDERS, stored_order(ORDER))
     driver.row(CUSTOMERS, customer(value_tier="gold"))
     lived(driver, about("damaged", kind="claim", status="resolved", resolution=worth(9_000)))

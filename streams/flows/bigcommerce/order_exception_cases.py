@@ -15,7 +15,7 @@ from gridwire.records import (
 )
 from gridwire.vocabulary import ResolutionAction, ThreadKind, ThreadStatus
 from streams.flow import CancelTimer, Effects, Filtered, Fired, Forget, Keep, SetTimer
-from streams.flows.bigcommerce.order_flags import (
+from streams.flows.bigcommerce.order_exception_flags import (
     Flagging,
     OrderCase,
     by_audience,

@@ -14,7 +14,7 @@ from gridwire.records import (
     StockSubscription,
 )
 from streams.flow import CancelTimer, Effects, Filtered, Fired, Forget, Keep, SetTimer
-from streams.flows.braze.catalogue import Row, news_of, row_of, upsert
+from streams.flows.braze.availability_catalogue import Row, news_of, row_of, upsert
 from streams.rules import availability_updates, supply
 from streams.rules.availability_updates import Verdict
 from streams.rules.supply import Update

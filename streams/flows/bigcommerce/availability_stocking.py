@@ -7,7 +7,7 @@ import msgspec
 
 from gridwire.records import Availability, BigCommerceCommand, OrderedUnits, Partner, Product
 from streams.flow import CancelTimer, Effects, Filtered, Fired, Forget, Keep, SetTimer
-from streams.flows.bigcommerce.shelf import Supply, Texts, shelve
+from streams.flows.bigcommerce.availability_shelf import Supply, Texts, shelve
 from streams.rules import supply
 from streams.rules.availability_updates import (
     ACCEPTED,
