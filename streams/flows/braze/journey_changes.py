@@ -56,16 +56,33 @@ class Journeys:
         case = thread.pending
         if case is None:
             return thread, ()
-        adjusted = REPLACEMENT in thread.memory
         if case.thread.status in TERMINAL:
-            if not adjusted:
-                return thread, (Filtered("journey was not adjusted"),)
-            others = [one for one in fired.state.threads.values() if one is not thread]
-            return _forgotten(thread), self._back(fired.due_ms, case, thread, others)
-        if adjusted or case.speaker != FLOW_ID:
-            return thread, (
-                Filtered("journey adjusted already" if adjusted else "not ours to tell"),
-            )
+            return self._ended(fired, case, thread)
+        if REPLACEMENT in thread.memory:
+            return thread, (Filtered("journey adjusted already"),)
+        if case.speaker != FLOW_ID:
+            return thread, (Filtered("not ours to tell"),)
+        outstanding = schedules.outstanding if schedules else ()
+        return self._opened(case, thread, customer, outstanding, products, now_ms=fired.due_ms)
+
+    def _ended(self, fired: Fired[Told], case: CustomerCase, thread: ToldThread) -> Said:
+        """The exception has ended: nothing of it is remembered, and what it replaced begins again."""
+        if REPLACEMENT not in thread.memory:
+            return thread, (Filtered("journey was not adjusted"),)
+        others = [one for one in fired.state.threads.values() if one is not thread]
+        return _forgotten(thread), self._back(fired.due_ms, case, thread, others)
+
+    def _opened(
+        self,
+        case: CustomerCase,
+        thread: ToldThread,
+        customer: Customer,
+        outstanding: Sequence[OutstandingSchedule],
+        products: Mapping[str, Product],
+        *,
+        now_ms: int,
+    ) -> Said:
+        """Out of the journeys of all orders that are not over, into one that says what is wrong."""
         orders = [ref for ref in thread.orders if _status(thread, ref) not in OVER]
         canvas = self._replacement(case, thread, products)
         if not orders or canvas is None:
@@ -73,9 +90,8 @@ class Journeys:
         out = {f"{OUT}{ref}": canvas for ref in orders}
         memory = {**thread.memory, **out, REPLACEMENT: canvas}
         context = _context(case, orders, customer, _substitute(thread, products))
-        outstanding = _outstanding(schedules, orders, fired.due_ms)
         said = [
-            *self._out(fired.due_ms, case, orders, outstanding),
+            *self._out(now_ms, case, orders, _about(outstanding, orders, now_ms)),
             braze.trigger_canvas(
                 FLOW_ID, case.customer_ref, canvas, context, version=case.thread.version
             ),
@@ -182,13 +198,13 @@ def _forgotten(thread: ToldThread) -> ToldThread:
     return msgspec.structs.replace(thread, memory=kept)
 
 
-def _outstanding(
-    schedules: CustomerSchedules | None, orders: Collection[str], now_ms: int
+def _about(
+    outstanding: Sequence[OutstandingSchedule], orders: Collection[str], now_ms: int
 ) -> list[OutstandingSchedule]:
     """What is scheduled about these orders and has not gone out."""
     return [
         one
-        for one in (schedules.outstanding if schedules else ())
+        for one in outstanding
         if one.order_ref in orders and (one.send_at is None or one.send_at > now_ms)
     ]
 
