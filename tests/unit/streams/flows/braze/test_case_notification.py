@@ -2,62 +2,25 @@
 
 import dataclasses
 import functools
-from typing import Any
 
 import pytest
 
-from gridwire import records as r
 from gridwire import topics
 from streams.driver import START_MS, Driver
 from streams.feeds import customer_cases, threads_by_order
 from streams.flows.braze import case_notification
 from streams.rules.precedence import CLAIMS, Claim
 from streams.rules.speaking import CUSTOMER_KINDS
-from streams.tables import CUSTOMERS, ORDERS, PARTNERS
-from tests.unit.streams.making import ORDER, customer, partner, stored_order, thread
-
-FLOW = "braze.case-notification"
-OTHER = "bigcommerce:1002"
-
-
-def driven(*, known: bool = True, **settings: Any) -> Driver:
-    chosen = case_notification.Settings(**settings)
-    driver = Driver(
-        threads_by_order.FLOW, customer_cases.FLOW, case_notification.FLOW, settings={FLOW: chosen}
-    )
-    driver.row(PARTNERS, partner("pt_1", name="Acme"))
-    driver.row(ORDERS, stored_order(ORDER))
-    if known:
-        driver.row(CUSTOMERS, customer())
-    return driver
-
-
-def moved(driver: Driver, *statuses: str, first_version: int = 1, **fields: Any) -> None:
-    for version, status in enumerate(statuses, start=first_version):
-        driver.send(topics.TRADING_GRID_THREADS, thread(status=status, version=version, **fields))
-
-
-def told(driver: Driver) -> list[tuple[str, str]]:
-    """(operation, campaign or attribute value) of the commands since the last look."""
-    found = []
-    for command in driver.take(topics.BRAZE_COMMANDS):
-        if command.trigger_campaign:
-            found.append(("trigger", command.trigger_campaign.campaign_id))
-        elif command.set_attributes:
-            found.append(("attribute", command.set_attributes.attributes["partner_case_status"]))
-        else:
-            found.append((command.operation, ""))
-    return found
-
-
-def filtered(driver: Driver, reason: str) -> int:
-    return driver.filtered[FLOW, "tell", reason]
-
-
-def trigger(driver: Driver) -> r.TriggerCampaign:
-    (command,) = driver.take(topics.BRAZE_COMMANDS)
-    assert command.trigger_campaign is not None
-    return command.trigger_campaign
+from streams.tables import CUSTOMERS, ORDERS
+from tests.unit.streams.flows.braze.case_notifications import (
+    FLOW,
+    driven,
+    filtered,
+    moved,
+    told,
+    trigger,
+)
+from tests.unit.streams.making import ORDER, customer, stored_order, thread
 
 
 def test_a_new_case_is_told_with_what_the_message_needs() -> None:
@@ -261,100 +224,6 @@ def test_where_another_flow_speaks_this_one_only_sets_the_attribute() -> None:
     driver.send(topics.TRADING_GRID_THREADS, thread("th_1"), thread("th_2", kind="claim"))
     driver.advance(minutes=2)
     assert told(driver) == [("trigger", "order-exception-open"), ("attribute", "open")]
-
-
-# ---- whom ------------------------------------------------------------------------------------------
-def both(**fields: Any) -> r.Thread:
-    related = tuple(r.Related(type="order", id=ref) for ref in (ORDER, OTHER))
-    return thread(related=related, **fields)
-
-
-def test_a_thread_that_names_several_orders_notifies_every_affected_customer() -> None:
-    driver = driven()
-    driver.row(ORDERS, stored_order(OTHER, customer_ref="customer-8"))
-    driver.row(CUSTOMERS, customer("customer-8"))
-    driver.send(topics.TRADING_GRID_THREADS, both())
-    driver.advance(minutes=1)
-    commands = driver.take(topics.BRAZE_COMMANDS)
-    assert {command.lane for command in commands} == {"customer-7", "customer-8"}
-    assert len(commands) == 2
-
-
-def test_two_orders_of_one_customer_are_one_message_that_names_both() -> None:
-    driver = driven()
-    driver.row(ORDERS, stored_order(OTHER))
-    driver.send(topics.TRADING_GRID_THREADS, both())
-    driver.advance(minutes=1)
-    assert trigger(driver).trigger_properties["order"] == f"{ORDER}, {OTHER}"
-    driver.send(topics.TRADING_GRID_THREADS, both(event_id="again"))
-    driver.advance(minutes=2)
-    assert told(driver) == []
-
-
-def test_a_missing_customer_is_asked_for_once_and_told_when_known() -> None:
-    driver = driven(known=False)
-    moved(driver, "open", "in_progress")
-    assert told(driver) == [("refresh_profile", "")]
-    assert driver.parked == 2
-    driver.row(CUSTOMERS, customer())
-    driver.advance(minutes=1)
-    assert told(driver) == [("trigger", "order-exception-in-progress")]
-
-
-def test_a_customer_that_never_becomes_known_ends_as_a_dead_letter() -> None:
-    driver = driven(known=False)
-    moved(driver, "open")
-    driver.advance(minutes=31)
-    assert [(flow, why) for flow, _, why, _ in driver.dead] == [
-        ("feed.customer-cases", "no row of customers in time")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("fields", "reason"),
-    [
-        ({"known_to_braze": False}, "customer unknown to Braze"),
-        (
-            {"email": "unsubscribed", "push": "unsubscribed", "sms": "unsubscribed"},
-            "unsubscribed from every channel",
-        ),
-    ],
-)
-def test_a_customer_that_cannot_be_reached_is_counted(fields: dict[str, Any], reason: str) -> None:
-    driver = driven(known=False)
-    driver.row(CUSTOMERS, customer(**fields))
-    moved(driver, "open")
-    driver.advance(minutes=2)
-    assert told(driver) == []
-    assert filtered(driver, reason) == 1
-
-
-def test_the_channels_that_consent_allows_go_with_the_message() -> None:
-    driver = driven(known=False)
-    driver.row(CUSTOMERS, customer(email="unsubscribed", sms="unknown"))
-    moved(driver, "open")
-    driver.advance(minutes=2)
-    assert trigger(driver).trigger_properties["channels"] == "push"
-
-
-def test_a_customer_who_unsubscribes_while_the_message_waits_does_not_get_it() -> None:
-    driver = driven()
-    moved(driver, "open")
-    gone = customer(email="unsubscribed", push="unsubscribed", sms="unsubscribed", version=2)
-    driver.row(CUSTOMERS, gone)
-    driver.advance(minutes=1)
-    assert told(driver) == []
-    assert filtered(driver, "unsubscribed from every channel") == 1
-
-
-def test_a_customer_whose_consent_nobody_read_yet_is_read_while_the_message_waits() -> None:
-    driver = driven(known=False)
-    driver.row(CUSTOMERS, customer(email="unknown", push="unknown", sms="unknown"))
-    moved(driver, "open", "in_progress")
-    assert told(driver) == [("refresh_profile", "")]
-    driver.row(CUSTOMERS, customer(push="unsubscribed", sms="unsubscribed", version=2))
-    driver.advance(minutes=1)
-    assert trigger(driver).trigger_properties["channels"] == "email"
 
 
 # ---- bounds ----------------------------------------------------------------------------------------

@@ -8,77 +8,28 @@ from hypothesis import strategies as st
 
 from gridwire import records as r
 from gridwire import topics
-from streams.driver import START_MS, Driver
-from streams.engine.settle import Limits
-from streams.feeds import customer_cases, threads_by_order
-from streams.flows.braze import case_notification, journey_adjustment, service_recovery
-from streams.tables import CUSTOMERS, ORDERS
+from streams.driver import START_MS
+from streams.tables import CUSTOMERS
 from tests.unit.streams.flows.braze.customers import (
     WHO,
     about,
-    braze_driver,
     calls,
     history,
     lived,
     speeches,
 )
-from tests.unit.streams.making import DAY_MS, ORDER, customer, stored_order
+from tests.unit.streams.flows.braze.recoveries import (
+    FLOW,
+    VIP,
+    driven,
+    filtered,
+    recovery,
+    resolved,
+    worth,
+)
+from tests.unit.streams.making import DAY_MS, ORDER, customer
 
-FLOW = "braze.service-recovery"
 SURVEY = ("schedule_campaign", "recovery-survey")
-
-
-def driven(customer_fields: dict[str, Any] | None = None, **settings: Any) -> Driver:
-    chosen = {FLOW: service_recovery.Settings(**settings)}
-    driver = braze_driver(
-        case_notification.FLOW, journey_adjustment.FLOW, service_recovery.FLOW, settings=chosen
-    )
-    driver.row(CUSTOMERS, customer(version=1, **(customer_fields or {})))
-    return driver
-
-
-VIP = {"value_tier": "gold", "churn_risk": 0.1}
-
-
-def worth(amount_minor: int, currency: str = "USD") -> r.Resolution:
-    return r.Resolution(
-        code="credited",
-        action="credit",
-        summary="Credited.",
-        amount_minor=amount_minor,
-        currency=currency,
-    )
-
-
-def resolved(driver: Driver, reason: str = "damaged", **fields: Any) -> None:
-    """An incident that the customer was told of is resolved."""
-    lived(driver, about(reason), about(reason, status="resolved", version=2, **fields))
-
-
-def filtered(driver: Driver, reason: str) -> int:
-    return driver.filtered[FLOW, "recover", reason]
-
-
-def recovery(driver: Driver) -> r.TriggerCampaign:
-    """The one recovery that went out."""
-    (found,) = [
-        one.trigger_campaign
-        for one in driver.out(topics.BRAZE_COMMANDS)
-        if one.flow == FLOW and one.trigger_campaign
-    ]
-    return found
-
-
-def decided(driver: Driver, decision: r.Decision) -> None:
-    (approval,) = driver.out(topics.APPROVALS)
-    answer = r.ApprovalDecision(
-        approval_id=approval.approval_id,
-        flow=approval.flow,
-        key=approval.key,
-        decision=decision,
-        by="ops",
-    )
-    driver.send(topics.APPROVAL_DECISIONS, answer)
 
 
 # ---- by segment and incident -------------------------------------------------------------------------------------
@@ -153,6 +104,17 @@ def test_the_recovery_speaks_of_the_end_and_the_notification_only_sets_the_attri
     assert calls(driver, FLOW) == [("trigger_campaign", "recovery-apology-damaged"), SURVEY]
 
 
+@pytest.mark.parametrize(
+    "given",
+    [{"campaigns": {"standard/damaged": "c"}}, {"compensation_percent": {"standard": 5}}],
+)
+def test_a_segment_without_a_campaign_or_share_is_refused_at_the_start(
+    given: dict[str, Any],
+) -> None:
+    with pytest.raises(ValueError, match="one for each"):
+        driven(**given)
+
+
 # ---- once, and only what was seen --------------------------------------------------------------------------------
 def test_an_incident_that_is_reopened_and_resolved_again_is_recovered_once() -> None:
     driver = driven()
@@ -222,112 +184,6 @@ def test_who_withdraws_consent_before_it_goes_out_is_not_recovered(
     driver.advance(minutes=2)
     assert calls(driver, FLOW) == []
     assert filtered(driver, reason) == 1
-
-
-# ---- the offer, and approvals ------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("fields", "resolution", "compensation"),
-    [
-        (VIP, worth(4_000), "20.00 USD"),
-        (VIP, worth(5_000), "25.00 USD"),  # the cap itself needs nobody
-        (VIP, worth(5_000, "JPY"), ""),  # no cap is known for it
-        (VIP, None, ""),
-        ({}, worth(4_000), ""),
-    ],
-)
-def test_the_offer_is_the_segments_share_up_to_the_cap(
-    fields: dict[str, Any], resolution: r.Resolution | None, compensation: str
-) -> None:
-    driver = driven(fields)
-    resolved(driver, resolution=resolution)
-    assert recovery(driver).trigger_properties["compensation"] == compensation
-    assert driver.out(topics.APPROVALS) == []
-
-
-def test_more_than_the_cap_waits_for_people_and_nothing_goes_out_meanwhile() -> None:
-    driver = driven(VIP)
-    resolved(driver, resolution=worth(9_000))
-    (approval,) = driver.out(topics.APPROVALS)
-    assert calls(driver, FLOW) == []
-    assert (approval.flow, approval.key, approval.order_ref) == (FLOW, WHO, ORDER)
-    assert (approval.amount_minor, approval.currency, approval.limit_minor) == (4_500, "USD", 2_500)
-    assert approval.expires_at - approval.asked_at == 3 * DAY_MS
-    assert WHO not in approval.question
-
-
-@pytest.mark.parametrize(("decision", "offered"), [("granted", "45.00"), ("refused", "25.00")])
-def test_what_people_decide_is_offered(decision: r.Decision, offered: str) -> None:
-    driver = driven(VIP)
-    resolved(driver, resolution=worth(9_000))
-    lived(driver, about("damaged", status="closed", version=3))
-    driver.restart()
-    decided(driver, decision)
-    assert recovery(driver).trigger_properties["compensation"] == f"{offered} USD"
-    decided(driver, "granted")
-    driver.advance(hours=100)
-    assert recovery(driver).campaign_id  # once
-    assert filtered(driver, "nobody waits for this decision") == 1
-
-
-def test_where_nobody_decides_in_time_no_more_than_the_cap_is_offered() -> None:
-    driver = driven(VIP)
-    resolved(driver, resolution=worth(9_000))
-    driver.advance(hours=71)
-    assert calls(driver, FLOW) == []
-    driver.advance(hours=2)
-    assert recovery(driver).trigger_properties["compensation"] == "25.00 USD"
-    decided(driver, "granted")
-    assert recovery(driver).campaign_id  # once
-
-
-def test_an_incident_that_is_open_again_when_it_is_decided_is_not_recovered() -> None:
-    driver = driven(VIP)
-    resolved(driver, resolution=worth(9_000))
-    lived(driver, about("damaged", status="reopened", version=3))
-    decided(driver, "granted")
-    assert calls(driver, FLOW) == []
-    assert filtered(driver, "incident is open again") == 1
-
-
-def test_who_unsubscribes_while_people_decide_gets_nothing() -> None:
-    driver = driven(VIP)
-    resolved(driver, resolution=worth(9_000))
-    gone = customer(version=2, email="unsubscribed", push="unsubscribed", sms="unsubscribed")
-    driver.row(CUSTOMERS, gone)
-    decided(driver, "granted")
-    assert calls(driver, FLOW) == []
-
-
-def test_decisions_about_what_other_flows_asked_are_not_taken() -> None:
-    driver = driven(VIP)
-    resolved(driver, resolution=worth(9_000))
-    (approval,) = driver.out(topics.APPROVALS)
-    other = r.ApprovalDecision(
-        approval_id=approval.approval_id, flow="other", key=WHO, decision="granted", by="ops"
-    )
-    driver.send(topics.APPROVAL_DECISIONS, other)
-    assert calls(driver, FLOW) == []
-
-
-@pytest.mark.parametrize(
-    "given",
-    [{"campaigns": {"standard/damaged": "c"}}, {"compensation_percent": {"standard": 5}}],
-)
-def test_a_segment_without_a_campaign_or_share_is_refused_at_the_start(
-    given: dict[str, Any],
-) -> None:
-    with pytest.raises(ValueError, match="one for each"):
-        driven(**given)
-
-
-def test_nobody_is_asked_about_what_was_resolved_before_go_live() -> None:
-    live = Limits(go_live_ms=START_MS + DAY_MS)
-    driver = Driver(threads_by_order.FLOW, customer_cases.FLOW, service_recovery.FLOW, limits=live)
-    driver.row(ORDERS, stored_order(ORDER))
-    driver.row(CUSTOMERS, customer(value_tier="gold"))
-    lived(driver, about("damaged", kind="claim", status="resolved", resolution=worth(9_000)))
-    assert driver.out(topics.APPROVALS) == []
-    assert driver.out(topics.BRAZE_COMMANDS) == []
 
 
 # ---- with the journey --------------------------------------------------------------------------------------------
