@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from connectors.braze import endpoints
 from connectors.kit.connector import (
     Delivered,
     Misconfigured,
@@ -15,11 +16,6 @@ from connectors.kit.connector import (
 from connectors.kit.reading import detailed, number, vendor_text, whole
 from connectors.kit.verdicts import VerdictTable, When, epoch_s, first, on, retry_after
 
-TRANSACTIONAL = "/transactional/v1/campaigns/"
-EXPORT_IDS, TRACK = "/users/export/ids", "/users/track"
-TRIGGER, CANVAS_TRIGGER = "/campaigns/trigger/send", "/canvas/trigger/send"
-GROUP_STATUS, SUBSCRIPTION = "/subscription/status/get", "/v2/subscription/status/set"
-CATALOGS = "/catalogs/"
 # Budgets that several endpoints draw on together.
 SENDS, SHARED, ITEMS = "sends", "shared", "catalog items"
 SUCCESS = range(200, 300)
@@ -91,9 +87,9 @@ def verdict(request: Request, response: Response) -> Verdict:
 
 def _table(request: Request) -> VerdictTable:
     """A 404 is about what the path names: a campaign, a catalog, or nothing that there is."""
-    if request.path.startswith(TRANSACTIONAL):
+    if request.path.startswith(endpoints.TRANSACTIONAL):
         return BY_ID
-    return BY_CATALOG if request.path.startswith(CATALOGS) else BY_URL
+    return BY_CATALOG if request.path.startswith(endpoints.CATALOGS) else BY_URL
 
 
 def item_refused(request: Request, vendor_said: Any) -> Rejected:
@@ -117,13 +113,13 @@ def rate(response: Response, now_s: float) -> RateAdvice | None:
 def budget(request: Request) -> str:
     """Braze limits most endpoints by themselves, and some together."""
     path = request.path
-    if path.startswith(TRANSACTIONAL):
+    if path.startswith(endpoints.TRANSACTIONAL):
         return "transactional"
-    if path.startswith(CATALOGS):
+    if path.startswith(endpoints.CATALOGS):
         return ITEMS
-    if path in (TRIGGER, CANVAS_TRIGGER):
+    if path in (endpoints.TRIGGER, endpoints.CANVAS_TRIGGER):
         return SENDS
-    return SHARED if "/schedule/" in path or path == GROUP_STATUS else path
+    return SHARED if endpoints.SCHEDULE in path or path == endpoints.GROUP_STATUS else path
 
 
 def unanswered(what: str) -> Transient:

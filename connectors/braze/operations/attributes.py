@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from connectors.braze import verdicts
+from connectors.braze import endpoints, verdicts
 from connectors.braze.answers import tracked
 from connectors.braze.settings import BrazeSettings
 from connectors.kit.connector import Bulk, BulkSteps, Done, Item, Operation, Request, Steps, Written
@@ -30,7 +30,7 @@ def _attributes_set(change: SetAttributes) -> Written:
 
 def set_attributes(_command: BrazeCommand, change: SetAttributes) -> Steps:
     """Custom attributes of one existing user; a user that Braze does not know stays unknown."""
-    yield Request(method="POST", path=verdicts.TRACK, json=attributes_body(change))
+    yield Request(method="POST", path=endpoints.TRACK, json=attributes_body(change))
     return Done()
 
 
@@ -38,7 +38,7 @@ def set_attributes_of_many(items: Sequence[Item]) -> BulkSteps:
     """Custom attributes of several users. Raises OperationError where Braze does not say whose it refused."""
     request = Request(
         method="POST",
-        path=verdicts.TRACK,
+        path=endpoints.TRACK,
         json=attributes_body(*(item.body for item in items)),
         expect=frozenset(verdicts.SUCCESS),
     )

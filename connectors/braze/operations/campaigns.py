@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
-from connectors.braze import verdicts
+from connectors.braze import endpoints
 from connectors.braze.answers import field
 from connectors.kit.connector import Done, Operation, Request, Safety, Steps, writes_over_nothing
 from gridwire.records import BrazeCommand, TriggerCampaign
@@ -27,12 +27,12 @@ def trigger_campaign(command: BrazeCommand, trigger: TriggerCampaign) -> Steps:
         campaign = quote(trigger.campaign_id, safe="")
         request = Request(
             method="POST",
-            path=f"{verdicts.TRANSACTIONAL}{campaign}/send",
+            path=f"{endpoints.TRANSACTIONAL}{campaign}/send",
             json=transactional_body(command.event_id, trigger),
         )
     else:
         request = Request(
-            method="POST", path=verdicts.TRIGGER, json=campaign_body(trigger), idempotent=False
+            method="POST", path=endpoints.TRIGGER, json=campaign_body(trigger), idempotent=False
         )
     return _sent(request)
 

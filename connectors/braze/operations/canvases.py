@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from connectors.braze import verdicts
+from connectors.braze import endpoints
 from connectors.braze.answers import field
 from connectors.braze.journeys import journeys
 from connectors.braze.settings import BrazeSettings
@@ -16,7 +16,7 @@ def operations(settings: BrazeSettings) -> tuple[Operation, ...]:
     def enter(_command: BrazeCommand, entry: TriggerCanvas) -> Steps:
         response = yield Request(
             method="POST",
-            path=verdicts.CANVAS_TRIGGER,
+            path=endpoints.CANVAS_TRIGGER,
             json=entry_body(entry, settings.canvas_context),
             idempotent=False,
         )

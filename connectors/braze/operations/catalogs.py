@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from connectors.braze import verdicts
+from connectors.braze import endpoints, verdicts
 from connectors.braze.item_ids import ID_CHARS_MAX, item_id
 from connectors.braze.settings import BrazeSettings
 from connectors.kit.connector import (
@@ -151,7 +151,7 @@ def unfit(row: Row) -> Rejected | None:
 
 # ---- one request ---------------------------------------------------------------------------------
 def _path(catalog: str) -> str:
-    return f"{verdicts.CATALOGS}{quote(catalog, safe='')}/items"
+    return f"{endpoints.CATALOGS}{quote(catalog, safe='')}/items"
 
 
 def _put(path: str, chosen: Sequence[ItemWrite], results: list[ItemResult]) -> BulkSteps:

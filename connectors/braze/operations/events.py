@@ -7,7 +7,7 @@ its command says so (`repeatable`), and only such events are repeated or share a
 from collections.abc import Sequence
 from typing import Any
 
-from connectors.braze import verdicts
+from connectors.braze import endpoints, verdicts
 from connectors.braze.answers import tracked
 from connectors.braze.journeys import journeys
 from connectors.braze.settings import BrazeSettings
@@ -54,7 +54,7 @@ def safety(event: TrackEvent) -> Safety:
 def track_event(command: BrazeCommand, event: TrackEvent) -> Steps:
     """One event of one existing user; a user that Braze does not know stays unknown."""
     body = {"events": [event_body(command, event)]}
-    yield Request("POST", verdicts.TRACK, json=body, idempotent=event.repeatable)
+    yield Request("POST", endpoints.TRACK, json=body, idempotent=event.repeatable)
     return Done()
 
 
@@ -72,5 +72,5 @@ def event_body(command: BrazeCommand, event: TrackEvent) -> dict[str, Any]:
 def track_events(items: Sequence[Item]) -> BulkSteps:
     """Events of several users in one request, with a result for each."""
     body = {"events": [event_body(item.command, item.body) for item in items]}
-    request = Request("POST", verdicts.TRACK, json=body, expect=frozenset(verdicts.SUCCESS))
+    request = Request("POST", endpoints.TRACK, json=body, expect=frozenset(verdicts.SUCCESS))
     return tracked(request, (yield request), "events", len(items))

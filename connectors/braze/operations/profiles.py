@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from connectors.braze import verdicts
+from connectors.braze import endpoints, verdicts
 from connectors.braze.answers import answered_ms
 from connectors.braze.settings import BrazeSettings
 from connectors.braze.wire import consent, text
@@ -64,13 +64,13 @@ def refresh_profile(
 ) -> Steps:
     """Reads one user's consent and segment attributes into source.braze.profiles."""
     ref = wanted.customer_ref
-    response = yield Request(method="POST", path=verdicts.EXPORT_IDS, json=export_body(ref))
+    response = yield Request(method="POST", path=endpoints.EXPORT_IDS, json=export_body(ref))
     export = _shaped(response, Export, "export")
     user = _exported(export, ref)
     sms = None
     if user is not None and settings.sms_group_id is not None:
         query = {"subscription_group_id": settings.sms_group_id, "external_id[]": ref}
-        answer = yield Request(method="GET", path=verdicts.GROUP_STATUS, query=query)
+        answer = yield Request(method="GET", path=endpoints.GROUP_STATUS, query=query)
         sms = consent(_shaped(answer, GroupStatus, "subscription status").status.get(ref))
     read_at_ms = answered_ms(response, command)
     record = profile(command, ref, user, sms, settings, read_at_ms=read_at_ms)

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+from connectors.braze import endpoints
 from connectors.braze.answers import answered_ms, field
 from connectors.braze.settings import BrazeSettings
 from connectors.kit.connector import (
@@ -64,7 +65,7 @@ def delete_schedule(command: BrazeCommand, body: DeleteSchedule) -> Steps:
     area, program = _program(body)
     response = yield Request(
         method="POST",
-        path=f"/{area}/trigger/schedule/delete",
+        path=f"/{area}{endpoints.SCHEDULE}delete",
         json={**program, "schedule_id": body.schedule_id},
         expect=NOT_THERE,
     )
@@ -100,7 +101,7 @@ def _create(
     area: Area, program: dict[str, str], recipient: dict[str, Any], send_at: int
 ) -> Request:
     body = {**program, "recipients": [recipient], "schedule": {"time": ms_iso(send_at)}}
-    path = f"/{area}/trigger/schedule/create"
+    path = f"/{area}{endpoints.SCHEDULE}create"
     return Request(method="POST", path=path, json=body, idempotent=False)
 
 

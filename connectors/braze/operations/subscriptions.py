@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from connectors.braze import verdicts
+from connectors.braze import endpoints
 from connectors.kit.connector import Bulk, BulkSteps, Done, Item, Operation, Request, Steps, Written
 from gridwire.records import BrazeCommand, SetSubscription
 
@@ -45,4 +45,4 @@ def _request(body: SetSubscription, refs: list[str]) -> Request:
         "subscription_state": body.state,
         "external_ids": refs,
     }
-    return Request("POST", verdicts.SUBSCRIPTION, json={"subscription_groups": [group]})
+    return Request("POST", endpoints.SUBSCRIPTION, json={"subscription_groups": [group]})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connectors.braze import verdicts
+from connectors.braze import endpoints, verdicts
 from connectors.kit.connector import (
     Delivered,
     Misconfigured,
@@ -19,9 +19,9 @@ from connectors.kit.connector import (
 from tests.unit.connectors.steps import answer
 
 RECIPIENT = {"external_user_id": "customer-77", "attributes": {"plan": "Ms Miller's plan"}}
-TRIGGER = Request("POST", verdicts.TRIGGER, json={"campaign_id": "c", "recipients": [RECIPIENT]})
-TRANSACTIONAL = Request("POST", f"{verdicts.TRANSACTIONAL}c/send", json={"recipient": RECIPIENT})
-TRACK = Request("POST", verdicts.TRACK, json={"attributes": [{"external_id": "customer-77"}]})
+TRIGGER = Request("POST", endpoints.TRIGGER, json={"campaign_id": "c", "recipients": [RECIPIENT]})
+TRANSACTIONAL = Request("POST", f"{endpoints.TRANSACTIONAL}c/send", json={"recipient": RECIPIENT})
+TRACK = Request("POST", endpoints.TRACK, json={"attributes": [{"external_id": "customer-77"}]})
 
 
 def judged(request: Request, status: int, body: Any = None, **headers: str) -> Verdict:
@@ -119,6 +119,6 @@ def test_the_budget_is_read_from_the_headers_and_is_one_per_endpoint() -> None:
     assert verdicts.rate(answer(200, {}, headers), 1_000.0) == RateAdvice(250, 3, 30.0)
     assert verdicts.rate(answer(200, {}), 1_000.0) is None
     assert verdicts.rate(answer(200, {}, {"x-ratelimit-reset": "soon"}), 1_000.0) is None
-    other = Request("POST", f"{verdicts.TRANSACTIONAL}other/send")
+    other = Request("POST", f"{endpoints.TRANSACTIONAL}other/send")
     assert verdicts.budget(TRANSACTIONAL) == verdicts.budget(other)
     assert verdicts.budget(TRIGGER) != verdicts.budget(TRACK)
