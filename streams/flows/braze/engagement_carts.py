@@ -7,7 +7,8 @@ import msgspec
 
 from gridwire.records import CartActivity, EngagementPartial
 from streams.flow import CancelTimer, Effects, Filtered, Fired, Forget, Keep, SetTimer
-from streams.flows.braze.engagement_enrich import user_hash, window_start
+from streams.flows.braze.engagement_enrich import user_hash
+from streams.rules.windows import window_start
 
 
 class Cart(msgspec.Struct, frozen=True, array_like=True):

@@ -15,6 +15,7 @@ from gridwire.records import (
 )
 from streams.flow import Caused, Effects, Filtered, Rows
 from streams.rules.partners import supplier_of
+from streams.rules.windows import counts_at, window_start
 from streams.tables import CUSTOMERS, PARTNERS, PRODUCTS
 
 Supply = tuple[Partner | None, Product | None]
@@ -108,17 +109,6 @@ def user_hash(user_id: str, start_ms: int) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def effective_at(event: Engagement, clock_skew_ms: int) -> int:
-    """When an event counts: as it says, but what claims to come from the future counts when it arrived."""
-    arrived = event.produced_at
-    return arrived if arrived and event.occurred_at > arrived + clock_skew_ms else event.occurred_at
-
-
-def window_start(at_ms: int, size_ms: int) -> int:
-    """Start of the tumbling window that holds a time (before 1970 too)."""
-    return at_ms - at_ms % size_ms
-
-
 @dataclass(frozen=True, slots=True)
 class Enrich:
     """`rows` is the leg's function. The bounds come from the flow's settings."""
@@ -159,7 +149,7 @@ class Enrich:
                 sku=enriched.sku,
                 product_line=enriched.product_line,
                 kind=event.kind,
-                at=effective_at(event, self.clock_skew_ms),
+                at=counts_at(event.occurred_at, event.produced_at, self.clock_skew_ms),
                 arrived_at=event.produced_at,
                 user_id=event.user_id,
                 quantity=event.quantity,
@@ -178,7 +168,7 @@ class Enrich:
             ordered=ordered,
             sku=enriched.sku or None,
             quantity=event.quantity,
-            at=effective_at(event, self.clock_skew_ms),
+            at=counts_at(event.occurred_at, event.produced_at, self.clock_skew_ms),
             arrived_at=event.produced_at,
             partner_id=enriched.partner_id,
             region=enriched.region or "",
