@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sandbox import kafka as local_kafka
 from sandbox import registry as local_registry
@@ -11,6 +12,10 @@ from sandbox import registry as local_registry
 REAL: tuple[local_kafka.Kind, ...] = ("external", "docker", "java")
 OURS: tuple[local_kafka.Kind, ...] = ("docker", "java")
 FIX = "set KAFKA_BOOTSTRAP, start Docker, or install Java 17+ and Maven"
+
+# How long an example takes says something of the machine, nothing of the code.
+settings.register_profile("gridwire", deadline=None, suppress_health_check=(HealthCheck.too_slow,))
+settings.load_profile("gridwire")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,8 +25,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Who asks for a real Kafka is marked so: `-m 'not kafka'` leaves them out."""
+    """Who asks for a real Kafka is marked so: `-m 'not kafka'` leaves them out.
+
+    Tests run beside one another by file; those that start whole roles and break things, one after another.
+    """
     for item in items:
+        whole = {"integration", "chaos"} & set(item.path.parts)
+        item.add_marker(pytest.mark.xdist_group("whole roles" if whole else str(item.path)))
         if {"kafka", "own_kafka"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.kafka)
 

@@ -17,7 +17,7 @@ from sandbox.demo.story import Cast, Seeds
 from tests.waiting import eventually, spread
 
 LOAD_S = 12.0  # over which every kind of action is spread
-THREADS_S = 90.0  # within which the staff find the threads that they wait for
+THREADS_S = 240.0  # within which the staff find the threads that they wait for
 LOOK_S = 0.3
 EVENTS, BATCH = 4_000, 80
 ORDERS, CUSTOMERS, CASES = 40, 12, 16

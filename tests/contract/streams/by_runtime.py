@@ -230,7 +230,8 @@ def _create(settings: KafkaSettings, of: Any, group: str) -> None:
         if topic.topic.startswith("source.") and topic.config is not None:
             topic.config |= ANYTHING_GOES
     admin = AdminClient(kafka.client_config(settings))
-    for future in admin.create_topics(missing, operation_timeout=READ_S_MAX).values():
+    made = admin.create_topics(missing, operation_timeout=READ_S_MAX) if missing else {}
+    for future in made.values():
         future.result()
 
 
@@ -240,7 +241,8 @@ class RuntimeWorld:
     def __init__(self, runtime: Runtime, *, restarts: bool) -> None:
         self._runtime = runtime
         self._restarts = restarts
-        self._prefix = f"run{next(runtime.runs)}-"
+        # Its topics may be there from an earlier worker of the suite, with all that is in them.
+        self._prefix = f"{runtime.settings.group_prefix}-{next(runtime.runs)}-"
         self._ids = itertools.count(1)
         self._places: set[tuple[str, int, int]] = set()
         self._began: dict[str, Counter[str]] = {}
