@@ -45,7 +45,13 @@ def _advice(response: Response, now_s: float) -> float | None:
     return retry_after(response, now_s)
 
 
+def _foreign(response: Response) -> bool:
+    """Something answered that is not Braze: a proxy's page, say. Braze may leave a success empty."""
+    return bool(response.body) and not isinstance(response.json(), dict)
+
+
 RULES = (
+    on(SUCCESS, then=Misconfigured("no answer of Braze's: check BRAZE_BASE_URL"), when=_foreign),
     on(
         SUCCESS,
         then=Rejected("campaign or canvas is paused, stopped or archived: resume it, then replay"),
