@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from gridwire import topics
+from gridwire import currencies, topics
 from gridwire.records import Customer
 from streams.flow import Drop, Effects, Fired, Flow, Fold, GoOn, Leg, on, on_timer
 from streams.flows.braze.service_recovery_offers import INCIDENTS, SEGMENTS, Recovering
@@ -52,10 +52,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     campaigns: `<segment>/<incident>` → campaign, for every segment and incident. high_tiers: value tiers that count as
     high. churn_risk_min: from which risk on a customer may leave. compensation_percent: segment → share of the
-    resolution's amount that is offered. caps_minor: currency → most that is offered without asking, in hundredths; more
-    waits as an approval for approval_hours, then no more than the cap is offered. survey_campaign goes out survey_days
-    later (0: none). once_days: an incident is recovered once within them, as feed.customer-cases has it in again_days.
-    threads_max: remembered per customer; keep_days: for how long.
+    resolution's amount that is offered. caps_minor: currency → most that is offered without asking, in the currency's
+    minor units (2500: 25.00 USD, 2500 JPY); in others nothing is offered. More waits as an approval for approval_hours,
+    then no more than the cap is offered. survey_campaign goes out survey_days later (0: none). once_days: an incident
+    is recovered once within them, as feed.customer-cases has it in again_days. threads_max: remembered per customer;
+    keep_days: for how long.
     """
 
     campaigns: Mapping[str, str] = msgspec.field(default_factory=_default_campaigns)
@@ -72,7 +73,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _recovering(settings: Settings) -> Recovering:
-    """Raises ValueError where a segment or incident has no campaign, or something is named that is none."""
+    """Raises ValueError where a segment or incident has no campaign, or a name or currency is none."""
+    for code in settings.caps_minor:
+        if not currencies.is_code(code):
+            raise ValueError(f"caps_minor: {code} is no ISO 4217 code, e.g. USD")
     wanted = _default_campaigns().keys()
     if settings.campaigns.keys() != wanted:
         wrong = ", ".join(sorted(settings.campaigns.keys() ^ wanted))

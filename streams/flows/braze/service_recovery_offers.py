@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from gridwire import currencies
 from gridwire.records import ApprovalDecision, BrazeCommand, Customer, CustomerCase
 from gridwire.vocabulary import ReasonCode
 from streams.flow import CancelTimer, Effects, Filtered, Fired, Keep, SetTimer
@@ -40,7 +41,7 @@ class Offer:
 class Recovering:
     """campaigns: `<segment>/<incident>` → campaign. percent: segment → share of the resolution's amount to offer.
 
-    caps: currency → most that is offered without asking, in minor units; in another currency nothing is offered.
+    caps: currency → most that is offered without asking, in its minor units; in another currency nothing is offered.
     """
 
     campaigns: Mapping[str, str]
@@ -214,7 +215,7 @@ def _without_approval(thread: ToldThread) -> dict[str, str]:
 
 
 def _amount(offer: Offer) -> str:
-    """`12.30 USD`; "" for none. Minor units of all currencies in `caps` are hundredths."""
+    """`12.30 USD`; "" for none."""
     if offer.amount_minor <= 0:
         return ""
-    return f"{offer.amount_minor // 100}.{offer.amount_minor % 100:02d} {offer.currency}"
+    return currencies.amount(offer.amount_minor, offer.currency)
