@@ -222,6 +222,13 @@ FILED_FEEDBACK = Topic(
     kind="stream",
     doc="Feedback that a thread has taken up, keyed by customer reference.",
 )
+CUSTOMER_RECOVERIES = Topic(
+    name="stream.customer-recoveries",
+    record=r.CustomerRecovery,
+    key=lambda recovery: recovery.customer_ref,
+    kind="stream",
+    doc="Recoveries that wait for people's decision, and those that went out after it, keyed by customer reference.",
+)
 APPROVALS = Topic(
     name="stream.approvals",
     record=r.Approval,
