@@ -46,8 +46,8 @@ def _advice(response: Response, now_s: float) -> float | None:
 
 
 def _foreign(response: Response) -> bool:
-    """Something answered that is not Braze: a proxy's page, say. Braze may leave a success empty."""
-    return bool(response.body) and not isinstance(response.json(), dict)
+    """A page: something answered that is not Braze. Half an answer, or none, is still Braze's success."""
+    return response.body.lstrip().startswith(b"<")
 
 
 RULES = (
