@@ -47,8 +47,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     order_wait_minutes, profile_wait_minutes: how long a thread change waits for its order, and a case for the
     customer's profile, before it is a dead letter. speakers: flows that may speak; take out those that run nowhere, or
     nobody tells what they would have told. collapse_s: statuses of a thread within it become one message. again_days:
-    how long a flow that spoke of a thread counts as having done so: a customer who was won back is not won back again
-    when the thread is reopened. threads_max: remembered per customer. keep_days: how long a quiet thread is remembered.
+    how long a flow that spoke of a thread, or asked people whether it may, counts as having done so: a customer who was
+    won back is not won back again when the thread is reopened. threads_max: remembered per customer. keep_days: how
+    long a quiet thread is remembered, at least again_days.
     """
 
     order_wait_minutes: Minutes = 30
@@ -128,6 +129,11 @@ class Assigning:
 
 
 def legs(settings: Settings, claims: Sequence[Claim] = CLAIMS) -> tuple[Leg, ...]:
+    """Raises ValueError where a thread would be forgotten while what was said of it still counts."""
+    if settings.keep_days < settings.again_days:
+        raise ValueError(
+            f"keep_days: at least again_days ({settings.again_days}), or who was won back is won back again sooner"
+        )
     claims = tuple(claim for claim in claims if claim.flow in settings.speakers)
     deciding = Deciding(settings.collapse_s * SECOND_MS, settings.again_days * DAY_MS, claims)
     assigning = Assigning(deciding, settings.threads_max, settings.keep_days * DAY_MS)

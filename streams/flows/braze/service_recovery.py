@@ -54,9 +54,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     high. churn_risk_min: from which risk on a customer may leave. compensation_percent: segment → share of the
     resolution's amount that is offered. caps_minor: currency → most that is offered without asking, in the currency's
     minor units (2500: 25.00 USD, 2500 JPY); in others nothing is offered. More waits as an approval for approval_hours,
-    then no more than the cap is offered. survey_campaign goes out survey_days later (0: none). once_days: an incident
-    is recovered once within them, as feed.customer-cases has it in again_days. threads_max: remembered per customer;
-    keep_days: for how long.
+    then no more than the cap is offered. survey_campaign goes out survey_days later (0: none). threads_max:
+    remembered per customer; keep_days: for how long. An incident is recovered once within the again_days of
+    feed.customer-cases.
     """
 
     campaigns: Mapping[str, str] = msgspec.field(default_factory=_default_campaigns)
@@ -67,7 +67,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     approval_hours: ApprovalHours = 72
     survey_campaign: str = "recovery-survey"
     survey_days: SurveyDays = 7
-    once_days: Positive = 30
     threads_max: Positive = 200
     keep_days: Positive = 180
 
@@ -91,7 +90,6 @@ def _recovering(settings: Settings) -> Recovering:
         caps=settings.caps_minor,
         survey=settings.survey_campaign,
         survey_ms=settings.survey_days * DAY_MS,
-        once_ms=settings.once_days * DAY_MS,
         approval_ms=settings.approval_hours * HOUR_MS,
     )
 

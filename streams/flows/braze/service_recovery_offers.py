@@ -26,7 +26,7 @@ INCIDENTS: Mapping[str, str] = {
     ReasonCode.BILLING_CORRECTION: "billing",
     ReasonCode.INVOICE_DISCREPANCY: "billing",
 }
-RECOVERED, APPROVAL, WANTED = "recovered", "approval", "wanted"  # names in a thread's memory
+APPROVAL, WANTED = "approval", "wanted"  # names in a thread's memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,6 @@ class Recovering:
     caps: Mapping[str, int]
     survey: str
     survey_ms: int
-    once_ms: int
     approval_ms: int
 
     # ---- an incident is resolved ---------------------------------------------------------------------------------
@@ -62,13 +61,12 @@ class Recovering:
             return thread, ()
         if not is_settled(case) or case.speaker != FLOW_ID:
             return thread, (Filtered("not ours to tell"),)
-        recovered_at = int(thread.memory.get(RECOVERED, -self.once_ms))
-        if thread.held is not None or now_ms - recovered_at < self.once_ms:
-            return thread, (Filtered("recovered already"),)
+        if thread.held is not None:
+            return thread, (Filtered("an offer waits for people already"),)
         wanted = self._wanted(case, customer)
         if wanted.amount_minor > self.caps.get(wanted.currency, 0):
             return self._asked(thread, case, wanted, now_ms)
-        return recovered(thread, now_ms), self._recovery(case, customer, wanted, now_ms)
+        return thread, self._recovery(case, customer, wanted, now_ms)
 
     def _asked(self, thread: ToldThread, case: CustomerCase, wanted: Offer, now_ms: int) -> Said:
         """The matter is held until it is decided or nobody decides in time."""
@@ -135,14 +133,13 @@ class Recovering:
         why_not = "customer not known" if customer is None else consent.unreachable(customer)
         if thread.status not in SETTLED:
             why_not = "incident is open again"
+        yield Keep(Told({**told.threads, thread.thread_id: released}))
         if case is None or customer is None or why_not:
-            yield Keep(Told({**told.threads, thread.thread_id: released}))
             yield Filtered(why_not or "nothing waits any more")
             return
         minor, _, currency = amount.partition(" ")
         cap = self.caps.get(currency, 0)
         offer = Offer(int(minor) if granted else min(int(minor), cap), currency)
-        yield Keep(Told({**told.threads, thread.thread_id: recovered(released, now_ms)}))
         yield from self._recovery(case, customer, offer, now_ms)
 
     # ---- what the customer gets ----------------------------------------------------------------------------------
@@ -196,11 +193,6 @@ class Recovering:
 def incident_of(case: CustomerCase) -> str:
     """The type of the first reason that a partner may have caused."""
     return next((INCIDENTS[one] for one in reasons_of(case) if one in INCIDENTS), "product")
-
-
-def recovered(thread: ToldThread, now_ms: int) -> ToldThread:
-    """The thread once the customer was won back."""
-    return msgspec.structs.replace(thread, memory={**thread.memory, RECOVERED: str(now_ms)})
 
 
 def _waiting(told: Told | None, approval_id: str) -> ToldThread | None:
