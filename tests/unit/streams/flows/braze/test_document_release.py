@@ -192,11 +192,9 @@ def test_releases_keep_their_order_while_the_profile_is_read() -> None:
     driver = driven(known=False)
     driver.row(CUSTOMERS, customer(email="unknown", push="unknown", sms="unknown"))
     for which in ("P1", "P2"):
-        given = {"process_ref": which}
-        driver.send(topics.TRADING_GRID_DOCUMENTS, document(f"r{which}", type="rma", **given))
-        driver.send(
-            topics.TRADING_GRID_DOCUMENTS, document(f"n{which}", type="credit_note", **given)
-        )
+        for kind in ("rma", "credit_note"):
+            one = document(f"{kind}{which}", type=kind, process_ref=which)
+            driver.send(topics.TRADING_GRID_DOCUMENTS, one)
         driver.advance(seconds=30)
     driver.advance(seconds=31)
     driver.row(CUSTOMERS, customer(version=2))
