@@ -1,7 +1,8 @@
 """Threads of orders → the customers whose orders they are, and who speaks to them about each status."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -15,6 +16,7 @@ from gridwire.records import (
     OrderThread,
     Partner,
 )
+from gridwire.vocabulary import ThreadStatus
 from streams.flow import (
     Effects,
     Filtered,
@@ -46,23 +48,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     order_wait_minutes, profile_wait_minutes: how long a thread change waits for its order, and a case for the
     customer's profile, before it is a dead letter. speakers: flows that may speak; take out those that run nowhere, or
-    nobody tells what they would have told. collapse_s: statuses of a thread within it become one message. again_days:
-    how long a flow that spoke of a thread, or asked people whether it may, counts as having done so: a customer who was
-    won back is not won back again when the thread is reopened. threads_max: remembered per customer. keep_days: how
-    long a quiet thread is remembered, at least again_days.
+    nobody tells what they would have told. collapse_s: statuses of a thread within it become one message.
+    internal_statuses: tell customers nothing, neither a message nor an attribute, and leave no trace. again_days: how
+    long a flow that spoke of a thread, or asked people whether it may, counts as having done so: a customer who was won
+    back is not won back again when the thread is reopened. threads_max: remembered per customer. keep_days: how long a
+    quiet thread is remembered, at least again_days.
     """
 
     order_wait_minutes: Minutes = 30
     profile_wait_minutes: Minutes = 30
     speakers: tuple[Speaker, ...] = PRECEDENCE
     collapse_s: NotNegative = 60
+    internal_statuses: tuple[ThreadStatus, ...] = INTERNAL_STATUSES
     again_days: Positive = 30
     threads_max: Positive = 200
     keep_days: Positive = 180
 
 
-def address(entry: OrderThread, order: Order, partner: Partner | None) -> Effects:
-    """The case with what whoever speaks to the customer must know."""
+def address(
+    entry: OrderThread, order: Order, partner: Partner | None, internal: Collection[str] = ()
+) -> Effects:
+    """The case with what whoever speaks to the customer must know. internal: statuses that no customer hears of."""
+    if entry.thread.status in internal:
+        yield Filtered("internal status")
+        return
     if order.customer_ref is None:
         yield Filtered("guest order")
         return
@@ -92,9 +101,6 @@ class Assigning:
 
     def assign(self, case: CustomerCase, ears: Ears | None, customer: Customer) -> Effects:
         """Who cannot be reached is told nothing, so nothing is remembered of it either."""
-        if case.thread.status in INTERNAL_STATUSES:
-            yield msgspec.structs.replace(case, event_id="")
-            return
         ears = ears or Ears()
         decided, heard = self.deciding.decided(case, ears)
         yield msgspec.structs.replace(decided, event_id="")
@@ -147,7 +153,7 @@ def legs(settings: Settings, claims: Sequence[Claim] = CLAIMS) -> tuple[Leg, ...
                 ORDERS.by(lambda entry: entry.order_ref, order),
                 PARTNERS.by(lambda entry: entry.thread.partner_id, GoOn()),
             ),
-            emits=address,
+            emits=partial(address, internal=frozenset(settings.internal_statuses)),
             writes=(topics.ORDER_CASES,),
         ),
         Fold(

@@ -19,14 +19,12 @@ NOTHING: Mapping[str, str] = {}
 class Telling:
     """The fold's functions: `hear` notes what changed, `speak` says the last of it when the time has come.
 
-    flow: whose fold it is; internal: statuses that tell the customer nothing, and leave no trace. say: from a thread
-    with its news and the customer to the thread as it is remembered, and what the flow writes. asks: reads a profile
-    that nobody has read while the news wait.
+    flow: whose fold it is. say: from a thread with its news and the customer to the thread as it is remembered, and
+    what the flow writes. asks: reads a profile that nobody has read while the news wait.
     """
 
     flow: str
     kinds: Collection[str]
-    internal: Collection[str]
     keep_ms: int
     threads_max: int
     say: Callable[..., Said]
@@ -42,7 +40,8 @@ class Telling:
         """A status that is news waits for what follows until it is to be told. memory: added to the thread's."""
         told = told or Told()
         before = told.threads.get(case.thread.thread_id)
-        why_not = self._unheard(case) or told_cases.stale(case, before)
+        concerns = case.thread.kind in self.kinds
+        why_not = told_cases.stale(case, before) if concerns else "kind concerns no customer"
         why_not = why_not or consent.unreachable(customer)
         if why_not:
             yield Filtered(why_not)
@@ -96,8 +95,3 @@ class Telling:
         if after.pending is not None:
             yield SetTimer(fired.name, max(after.pending.tell_at, fired.due_ms))
         yield from said
-
-    def _unheard(self, case: CustomerCase) -> str:
-        if case.thread.kind not in self.kinds:
-            return "kind concerns no customer"
-        return "internal status" if case.thread.status in self.internal else ""

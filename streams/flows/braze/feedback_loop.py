@@ -26,7 +26,7 @@ from streams.rules.bounds import Minutes, Positive
 from streams.rules.dates import DAY_MS
 from streams.rules.precedence import FEEDBACK as FLOW_ID
 from streams.rules.precedence import is_settled
-from streams.rules.speaking import CUSTOMER_KINDS, INTERNAL_STATUSES
+from streams.rules.speaking import CUSTOMER_KINDS
 from streams.rules.telling import Said, Telling
 from streams.rules.told_cases import Told, ToldThread, facts
 from streams.tables import CUSTOMERS, ORDERS
@@ -126,7 +126,6 @@ def _close(settings: Settings) -> Fold:
     telling = Telling(
         flow=FLOW_ID,
         kinds=CUSTOMER_KINDS,
-        internal=INTERNAL_STATUSES,
         keep_ms=settings.keep_days * DAY_MS,
         threads_max=settings.threads_max,
         say=closing.say,

@@ -13,7 +13,7 @@ from streams.rules import approvals
 from streams.rules.bounds import NotNegative, Positive
 from streams.rules.dates import DAY_MS, HOUR_MS
 from streams.rules.precedence import RECOVERY as FLOW_ID
-from streams.rules.speaking import CUSTOMER_KINDS, INTERNAL_STATUSES
+from streams.rules.speaking import CUSTOMER_KINDS
 from streams.rules.telling import Telling
 from streams.rules.told_cases import Told
 from streams.tables import CUSTOMERS
@@ -100,7 +100,6 @@ def legs(settings: Settings) -> tuple[Leg, ...]:
     telling = Telling(
         flow=FLOW_ID,
         kinds=CUSTOMER_KINDS,
-        internal=INTERNAL_STATUSES,
         keep_ms=settings.keep_days * DAY_MS,
         threads_max=settings.threads_max,
         say=recovering.say,
