@@ -11,6 +11,7 @@ from gridwire.records import (
     BrazeCommand,
     Customer,
     CustomerCase,
+    CustomerRecovery,
     FiledFeedback,
     Order,
     OrderThread,
@@ -37,7 +38,14 @@ from streams.rules import braze, consent
 from streams.rules.bounds import Minutes, NotNegative, Positive
 from streams.rules.dates import DAY_MS, SECOND_MS
 from streams.rules.precedence import CLAIMS, PRECEDENCE, Claim, Speaker
-from streams.rules.speaking import INTERNAL_STATUSES, Deciding, Ears, filed_of
+from streams.rules.speaking import (
+    INTERNAL_STATUSES,
+    SPOKEN_STATUSES,
+    Deciding,
+    Ears,
+    filed_of,
+    slim,
+)
 from streams.tables import CUSTOMERS, ORDERS, PARTNERS
 
 FLOW_ID = "feed.customer-cases"
@@ -48,16 +56,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     order_wait_minutes, profile_wait_minutes: how long a thread change waits for its order, and a case for the
     customer's profile, before it is a dead letter. speakers: flows that may speak; take out those that run nowhere, or
-    nobody tells what they would have told. collapse_s: statuses of a thread within it become one message.
+    nobody tells what they would have told. spoken_statuses: those of which the notification has campaigns; others do
+    not take the place of one that is about to be told. collapse_s: statuses of a thread within it become one message.
     internal_statuses: tell customers nothing, neither a message nor an attribute, and leave no trace. again_days: how
-    long a flow that spoke of a thread, or asked people whether it may, counts as having done so: a customer who was won
-    back is not won back again when the thread is reopened. threads_max: remembered per customer. keep_days: how long a
-    quiet thread is remembered, at least again_days.
+    long a recovery that went out counts: a customer who was won back is not won back again when the thread is reopened,
+    or its matter returns. threads_max: remembered per customer. keep_days: how long a quiet thread is remembered, at
+    least again_days.
     """
 
     order_wait_minutes: Minutes = 30
     profile_wait_minutes: Minutes = 30
     speakers: tuple[Speaker, ...] = PRECEDENCE
+    spoken_statuses: tuple[ThreadStatus, ...] = SPOKEN_STATUSES
     collapse_s: NotNegative = 60
     internal_statuses: tuple[ThreadStatus, ...] = INTERNAL_STATUSES
     again_days: Positive = 30
@@ -107,7 +117,7 @@ class Assigning:
         if consent.unreachable(customer):
             return
         thread_id = case.thread.thread_id
-        threads = {**ears.threads, thread_id: heard}
+        threads = {**slim(ears.threads, heard.changed_at), thread_id: heard}
         if len(threads) > self.threads_max:
             others = [name for name in threads if name != thread_id]
             del threads[min(others, key=lambda name: (threads[name].changed_at, name))]
@@ -118,8 +128,22 @@ class Assigning:
         """A thread has taken up what the customer said: whoever closes the loop speaks about its end."""
         ears, one = ears or Ears(), filed_of(feedback)
         filed = (*(f for f in ears.filed if f.feedback_id != one.feedback_id), one)
-        yield Keep(msgspec.structs.replace(ears, filed=filed[-self.threads_max :]))
+        threads = slim(ears.threads, one.filed_at)
+        for name, held in threads.items():
+            if again := self.deciding.answered(one, held):
+                case, threads[name] = again
+                yield msgspec.structs.replace(case, event_id="")
+        yield Keep(Ears(threads, filed[-self.threads_max :]))
         yield SetTimer("forget", one.filed_at + self.keep_ms)
+
+    def recovered(self, fact: CustomerRecovery, ears: Ears | None) -> Effects:
+        """A recovery waits for people, or went out after all."""
+        held = ears.threads.get(fact.thread_id) if ears else None
+        if ears is None or held is None:
+            yield Filtered("thread not remembered")
+            return
+        after = self.deciding.recovery(fact, held)
+        yield Keep(msgspec.structs.replace(ears, threads={**ears.threads, fact.thread_id: after}))
 
     def forget(self, fired: Fired[Ears]) -> Effects:
         """Drops what has long been quiet."""
@@ -141,7 +165,12 @@ def legs(settings: Settings, claims: Sequence[Claim] = CLAIMS) -> tuple[Leg, ...
             f"keep_days: at least again_days ({settings.again_days}), or who was won back is won back again sooner"
         )
     claims = tuple(claim for claim in claims if claim.flow in settings.speakers)
-    deciding = Deciding(settings.collapse_s * SECOND_MS, settings.again_days * DAY_MS, claims)
+    deciding = Deciding(
+        settings.collapse_s * SECOND_MS,
+        settings.again_days * DAY_MS,
+        claims,
+        settings.spoken_statuses,
+    )
     assigning = Assigning(deciding, settings.threads_max, settings.keep_days * DAY_MS)
     order = Wait(minutes=settings.order_wait_minutes)
     profile = Wait(minutes=settings.profile_wait_minutes, ask=refresh)
@@ -167,6 +196,7 @@ def legs(settings: Settings, claims: Sequence[Claim] = CLAIMS) -> tuple[Leg, ...
                     lookups=(CUSTOMERS.by(lambda case: case.customer_ref, profile),),
                 ),
                 on(topics.FILED_FEEDBACK, lambda feedback: feedback.customer_ref, assigning.note),
+                on(topics.CUSTOMER_RECOVERIES, lambda fact: fact.customer_ref, assigning.recovered),
             ),
             writes=(topics.CUSTOMER_CASES, topics.BRAZE_COMMANDS),
             on_timer=on_timer(assigning.forget),

@@ -109,6 +109,7 @@ def _telling(settings: Settings) -> Telling:
         keep_ms=settings.keep_days * DAY_MS,
         threads_max=settings.threads_max,
         say=notifying.say,
+        beside=lambda case: (_attribute(case),),
     )
 
 

@@ -131,7 +131,7 @@ def legs(settings: Settings) -> tuple[Leg, ...]:
                     lookups=(CUSTOMERS.by(own_key, GoOn()),),
                 ),
             ),
-            writes=(topics.BRAZE_COMMANDS, topics.APPROVALS),
+            writes=(topics.BRAZE_COMMANDS, topics.APPROVALS, topics.CUSTOMER_RECOVERIES),
             on_timer=on_timer(due, lookups=(CUSTOMERS.by(lambda fired: fired.key, GoOn()),)),
         ),
     )
