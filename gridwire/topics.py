@@ -6,6 +6,7 @@ partitions; `co_partitioned` topics share the configured number, `reference` top
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Generic, Literal, TypeVar
 
 from gridwire import records as r
@@ -68,6 +69,17 @@ def _receipts(platform: str) -> Topic[r.Receipt]:
         kind="receipt",
         doc="What became of each command: outcome, the platform's object id, attempts, latency.",
         retention_ms=30 * DAY_MS,
+    )
+
+
+def _of_customers(name: str, record: type[R], doc: str) -> Topic[R]:
+    """What flows tell one another about customers."""
+    return Topic(
+        name=name,
+        record=record,
+        key=attrgetter("customer_ref"),
+        kind="stream",
+        doc=f"{doc}, keyed by customer reference.",
     )
 
 
@@ -187,40 +199,29 @@ ORDER_DOCUMENTS = Topic(
     kind="stream",
     doc="Document changes once per order that the document names, keyed by order reference.",
 )
-ORDER_CASES = Topic(
-    name="stream.order-cases",
-    record=r.CustomerCase,
-    key=lambda case: case.customer_ref,
-    kind="stream",
-    doc="Cases of a customer's orders before it is decided who speaks of them, keyed by customer reference.",
+ORDER_CASES = _of_customers(
+    "stream.order-cases",
+    r.CustomerCase,
+    "Cases of a customer's orders before it is decided who speaks of them",
 )
-CUSTOMER_CASES = Topic(
-    name="stream.customer-cases",
-    record=r.CustomerCase,
-    key=lambda case: case.customer_ref,
-    kind="stream",
-    doc="Cases that concern a customer's order, keyed by customer reference.",
+CUSTOMER_CASES = _of_customers(
+    "stream.customer-cases", r.CustomerCase, "Cases that concern a customer's order"
 )
-DOCUMENT_RELEASES = Topic(
-    name="stream.document-releases",
-    record=r.DocumentRelease,
-    key=lambda release: release.customer_ref,
-    kind="stream",
-    doc="Processes whose documents are all approved, keyed by customer reference.",
+DOCUMENT_RELEASES = _of_customers(
+    "stream.document-releases", r.DocumentRelease, "Processes whose documents are all approved"
 )
-AVAILABILITY_NOTICES = Topic(
-    name="stream.availability-notices",
-    record=r.AvailabilityNotice,
-    key=lambda notice: notice.customer_ref,
-    kind="stream",
-    doc="News of a product for each customer who waits for it, keyed by customer reference.",
+AVAILABILITY_NOTICES = _of_customers(
+    "stream.availability-notices",
+    r.AvailabilityNotice,
+    "News of a product for each customer who waits for it",
 )
-FILED_FEEDBACK = Topic(
-    name="stream.filed-feedback",
-    record=r.FiledFeedback,
-    key=lambda filed: filed.customer_ref,
-    kind="stream",
-    doc="Feedback that a thread has taken up, keyed by customer reference.",
+FILED_FEEDBACK = _of_customers(
+    "stream.filed-feedback", r.FiledFeedback, "Feedback that a thread has taken up"
+)
+CUSTOMER_RECOVERIES = _of_customers(
+    "stream.customer-recoveries",
+    r.CustomerRecovery,
+    "Recoveries that wait for people's decision, and those that went out after it",
 )
 APPROVALS = Topic(
     name="stream.approvals",

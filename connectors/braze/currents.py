@@ -65,6 +65,7 @@ MESSAGE_KINDS: Mapping[str, tuple[EngagementKind, Channel | None]] = {
 # Braze's own properties that have a field of their own in the record.
 _FIELDS = "custom_properties purchase_properties product_id campaign_id canvas_id machine_open "
 FIELDS = frozenset((_FIELDS + "is_suspected_bot_click").split())
+PRODUCTS_MAX = 500  # of one event, each a record that repeats the event
 QUANTITY_MAX = 1_000_000_000
 SECONDS_MAX = 100_000_000_000  # a `time` above this is not in seconds
 
@@ -165,6 +166,8 @@ def _custom(event: CurrentsEvent, settings: BrazeSettings) -> Iterator[About]:
     kind = _custom_kind(str(event.own.get("name", "")), settings)
     listed = custom.get(settings.products_property)
     products = [mapping(one) for one in listed] if isinstance(listed, list) else []
+    if len(products) > PRODUCTS_MAX:  # whoever holds an app's SDK key can send them
+        raise MalformedError(f"event: more than {PRODUCTS_MAX} products")
     for place, product in enumerate(products or [{}]):
         yield About(kind, given={**custom, **product}, place=place)
 

@@ -45,7 +45,13 @@ def _advice(response: Response, now_s: float) -> float | None:
     return retry_after(response, now_s)
 
 
+def _foreign(response: Response) -> bool:
+    """A page: something answered that is not Braze. Half an answer, or none, is still Braze's success."""
+    return response.body.lstrip().startswith(b"<")
+
+
 RULES = (
+    on(SUCCESS, then=Misconfigured("no answer of Braze's: check BRAZE_BASE_URL"), when=_foreign),
     on(
         SUCCESS,
         then=Rejected("campaign or canvas is paused, stopped or archived: resume it, then replay"),

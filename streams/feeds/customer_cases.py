@@ -1,7 +1,8 @@
 """Threads of orders → the customers whose orders they are, and who speaks to them about each status."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -10,11 +11,13 @@ from gridwire.records import (
     BrazeCommand,
     Customer,
     CustomerCase,
+    CustomerRecovery,
     FiledFeedback,
     Order,
     OrderThread,
     Partner,
 )
+from gridwire.vocabulary import ThreadStatus
 from streams.flow import (
     Effects,
     Filtered,
@@ -35,7 +38,14 @@ from streams.rules import braze, consent
 from streams.rules.bounds import Minutes, NotNegative, Positive
 from streams.rules.dates import DAY_MS, SECOND_MS
 from streams.rules.precedence import CLAIMS, PRECEDENCE, Claim, Speaker
-from streams.rules.speaking import INTERNAL_STATUSES, Deciding, Ears, filed_of
+from streams.rules.speaking import (
+    INTERNAL_STATUSES,
+    SPOKEN_STATUSES,
+    Deciding,
+    Ears,
+    filed_of,
+    slim,
+)
 from streams.tables import CUSTOMERS, ORDERS, PARTNERS
 
 FLOW_ID = "feed.customer-cases"
@@ -46,22 +56,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     order_wait_minutes, profile_wait_minutes: how long a thread change waits for its order, and a case for the
     customer's profile, before it is a dead letter. speakers: flows that may speak; take out those that run nowhere, or
-    nobody tells what they would have told. collapse_s: statuses of a thread within it become one message. again_days:
-    how long a flow that spoke of a thread counts as having done so: a customer who was won back is not won back again
-    when the thread is reopened. threads_max: remembered per customer. keep_days: how long a quiet thread is remembered.
+    nobody tells what they would have told. spoken_statuses: those of which the notification has campaigns; others do
+    not take the place of one that is about to be told. collapse_s: statuses of a thread within it become one message.
+    internal_statuses: tell customers nothing, neither a message nor an attribute, and leave no trace. again_days: how
+    long a recovery that went out counts: a customer who was won back is not won back again when the thread is reopened,
+    or its matter returns. threads_max: remembered per customer. keep_days: how long a quiet thread is remembered, at
+    least again_days.
     """
 
     order_wait_minutes: Minutes = 30
     profile_wait_minutes: Minutes = 30
     speakers: tuple[Speaker, ...] = PRECEDENCE
+    spoken_statuses: tuple[ThreadStatus, ...] = SPOKEN_STATUSES
     collapse_s: NotNegative = 60
+    internal_statuses: tuple[ThreadStatus, ...] = INTERNAL_STATUSES
     again_days: Positive = 30
     threads_max: Positive = 200
     keep_days: Positive = 180
 
 
-def address(entry: OrderThread, order: Order, partner: Partner | None) -> Effects:
-    """The case with what whoever speaks to the customer must know."""
+def address(
+    entry: OrderThread, order: Order, partner: Partner | None, internal: Collection[str] = ()
+) -> Effects:
+    """The case with what whoever speaks to the customer must know. internal: statuses that no customer hears of."""
+    if entry.thread.status in internal:
+        yield Filtered("internal status")
+        return
     if order.customer_ref is None:
         yield Filtered("guest order")
         return
@@ -91,16 +111,13 @@ class Assigning:
 
     def assign(self, case: CustomerCase, ears: Ears | None, customer: Customer) -> Effects:
         """Who cannot be reached is told nothing, so nothing is remembered of it either."""
-        if case.thread.status in INTERNAL_STATUSES:
-            yield msgspec.structs.replace(case, event_id="")
-            return
         ears = ears or Ears()
         decided, heard = self.deciding.decided(case, ears)
         yield msgspec.structs.replace(decided, event_id="")
         if consent.unreachable(customer):
             return
         thread_id = case.thread.thread_id
-        threads = {**ears.threads, thread_id: heard}
+        threads = {**slim(ears.threads, heard.changed_at), thread_id: heard}
         if len(threads) > self.threads_max:
             others = [name for name in threads if name != thread_id]
             del threads[min(others, key=lambda name: (threads[name].changed_at, name))]
@@ -111,8 +128,22 @@ class Assigning:
         """A thread has taken up what the customer said: whoever closes the loop speaks about its end."""
         ears, one = ears or Ears(), filed_of(feedback)
         filed = (*(f for f in ears.filed if f.feedback_id != one.feedback_id), one)
-        yield Keep(msgspec.structs.replace(ears, filed=filed[-self.threads_max :]))
+        threads = slim(ears.threads, one.filed_at)
+        for name, held in threads.items():
+            if again := self.deciding.answered(one, held):
+                case, threads[name] = again
+                yield msgspec.structs.replace(case, event_id="")
+        yield Keep(Ears(threads, filed[-self.threads_max :]))
         yield SetTimer("forget", one.filed_at + self.keep_ms)
+
+    def recovered(self, fact: CustomerRecovery, ears: Ears | None) -> Effects:
+        """A recovery waits for people, or went out after all."""
+        held = ears.threads.get(fact.thread_id) if ears else None
+        if ears is None or held is None:
+            yield Filtered("thread not remembered")
+            return
+        after = self.deciding.recovery(fact, held)
+        yield Keep(msgspec.structs.replace(ears, threads={**ears.threads, fact.thread_id: after}))
 
     def forget(self, fired: Fired[Ears]) -> Effects:
         """Drops what has long been quiet."""
@@ -128,8 +159,18 @@ class Assigning:
 
 
 def legs(settings: Settings, claims: Sequence[Claim] = CLAIMS) -> tuple[Leg, ...]:
+    """Raises ValueError where a thread would be forgotten while what was said of it still counts."""
+    if settings.keep_days < settings.again_days:
+        raise ValueError(
+            f"keep_days: at least again_days ({settings.again_days}), or who was won back is won back again sooner"
+        )
     claims = tuple(claim for claim in claims if claim.flow in settings.speakers)
-    deciding = Deciding(settings.collapse_s * SECOND_MS, settings.again_days * DAY_MS, claims)
+    deciding = Deciding(
+        settings.collapse_s * SECOND_MS,
+        settings.again_days * DAY_MS,
+        claims,
+        settings.spoken_statuses,
+    )
     assigning = Assigning(deciding, settings.threads_max, settings.keep_days * DAY_MS)
     order = Wait(minutes=settings.order_wait_minutes)
     profile = Wait(minutes=settings.profile_wait_minutes, ask=refresh)
@@ -141,7 +182,7 @@ def legs(settings: Settings, claims: Sequence[Claim] = CLAIMS) -> tuple[Leg, ...
                 ORDERS.by(lambda entry: entry.order_ref, order),
                 PARTNERS.by(lambda entry: entry.thread.partner_id, GoOn()),
             ),
-            emits=address,
+            emits=partial(address, internal=frozenset(settings.internal_statuses)),
             writes=(topics.ORDER_CASES,),
         ),
         Fold(
@@ -155,6 +196,7 @@ def legs(settings: Settings, claims: Sequence[Claim] = CLAIMS) -> tuple[Leg, ...
                     lookups=(CUSTOMERS.by(lambda case: case.customer_ref, profile),),
                 ),
                 on(topics.FILED_FEEDBACK, lambda feedback: feedback.customer_ref, assigning.note),
+                on(topics.CUSTOMER_RECOVERIES, lambda fact: fact.customer_ref, assigning.recovered),
             ),
             writes=(topics.CUSTOMER_CASES, topics.BRAZE_COMMANDS),
             on_timer=on_timer(assigning.forget),

@@ -1,10 +1,10 @@
 """Profiles and engagement events of Braze → the customers table."""
 
 from collections.abc import Sequence
-from typing import TypeVar, cast
+from typing import Any
 
 from gridwire import topics
-from gridwire.records import BrazeProfile, Consent, Customer, Engagement
+from gridwire.records import BrazeProfile, Customer, Engagement
 from streams.flow import (
     Caused,
     Columns,
@@ -20,8 +20,10 @@ from streams.flow import (
 )
 from streams.tables import CUSTOMERS
 
-T = TypeVar("T")
 CONSENTS = ("opted_in", "subscribed", "unsubscribed")
+CHANNELS = ("email", "push", "sms")
+ATTRIBUTES = ("value_tier", "churn_risk", "region")
+NEVER_MS = -(2**63)  # before anything that a fact may say
 
 
 def seen(events: Sequence[Engagement], rows: Rows) -> Effects:
@@ -52,41 +54,50 @@ def _is_news(event: Engagement, rows: Rows) -> bool:
 
 
 def merge(fact: BrazeProfile, row: Customer | None) -> Effects:
-    """The row with what the fact says. An older fact only fills in what is not known; the version is the time."""
-    newer = row is None or fact.occurred_at >= row.version
-    old = row or Customer(
+    """The row with what the fact says. Facts come in any order: each field goes by when it was last spoken of.
+
+    The version is the time of the newest fact; only whether Braze knows the customer goes by it, as all facts say so.
+    """
+    old = row or _blank(fact)
+    said = _newer(fact, old)
+    held = {name: getattr(old, name) for name in (*CHANNELS, *ATTRIBUTES)}
+    yield Keep(
+        Customer(
+            version=max(fact.occurred_at, old.version),
+            occurred_at=max(fact.occurred_at, old.occurred_at),
+            customer_ref=fact.customer_ref,
+            known_to_braze=fact.known if fact.occurred_at >= old.version else old.known_to_braze,
+            said_at={**old.said_at, **dict.fromkeys(said, fact.occurred_at)},
+            **(held | said),
+        )
+    )
+
+
+def _blank(fact: BrazeProfile) -> Customer:
+    return Customer(
         customer_ref=fact.customer_ref,
         known_to_braze=fact.known,
         email="unknown",
         push="unknown",
         sms="unknown",
     )
-    yield Keep(
-        Customer(
-            version=max(fact.occurred_at, old.version),
-            occurred_at=max(fact.occurred_at, old.occurred_at),
-            customer_ref=fact.customer_ref,
-            known_to_braze=fact.known if newer else old.known_to_braze,
-            email=_consent(fact.email, old.email, newer=newer),
-            push=_consent(fact.push, old.push, newer=newer),
-            sms=_consent(fact.sms, old.sms, newer=newer),
-            value_tier=_either(fact.value_tier, old.value_tier, newer=newer),
-            churn_risk=_either(fact.churn_risk, old.churn_risk, newer=newer),
-            region=_either(fact.region, old.region, newer=newer),
-        )
-    )
 
 
-def _either(said: T | None, held: T | None, *, newer: bool) -> T | None:
-    if said is None or held is None:
-        return held if said is None else said
-    return said if newer else held
+def _newer(fact: BrazeProfile, row: Customer) -> dict[str, Any]:
+    """Field → value, of those about which nothing newer is known."""
+    consents = {name: getattr(fact, name) for name in CHANNELS if getattr(fact, name) in CONSENTS}
+    others = {name: getattr(fact, name) for name in ATTRIBUTES if getattr(fact, name) is not None}
+    return {
+        name: value
+        for name, value in {**consents, **others}.items()
+        if fact.occurred_at >= _said_at(row, name)
+    }
 
 
-def _consent(said: str | None, held: Consent, *, newer: bool) -> Consent:
-    if said not in CONSENTS or (held != "unknown" and not newer):
-        return held
-    return cast("Consent", said)
+def _said_at(row: Customer, name: str) -> int:
+    """Rows from before fields had times of their own go by their version, where something is known."""
+    unknown = getattr(row, name) in (None, "unknown")
+    return row.said_at.get(name, NEVER_MS if unknown else row.version)
 
 
 def legs(_: NoSettings) -> tuple[Leg, ...]:

@@ -39,6 +39,7 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     units_open: int
     units_shipped: int
     partner_id: str | None
+    customer_ref: str | None = None
 
 
 class Said(msgspec.Struct, frozen=True, array_like=True):
@@ -100,6 +101,7 @@ def _lines(
             units_open(line, status),
             units_shipped(line, status),
             kept or (found.partner_id if found else None),
+            order.customer_ref,
         )
     return {ref: line for ref, line in lines.items() if line.sku}
 

@@ -16,6 +16,23 @@ def external_ref(
     return f"{order_ref}{line}/{audience}/{occurrence}"
 
 
+def matters_of(thread: Thread) -> tuple[str, ...]:
+    """What a thread is about, by each system's reference without its occurrence: a matter that returns is the same."""
+    return tuple(
+        dict.fromkeys(
+            f"{one.system}:{matter}"
+            for one in thread.external_refs
+            if (matter := _without_occurrence(one.id))
+        )
+    )
+
+
+def _without_occurrence(reference: str) -> str:
+    """Empty where it is no reference of ours (`external_ref`): nothing is known of what returns."""
+    matter, _, occurrence = reference.rpartition("/")
+    return matter if "/" in matter and occurrence.isdecimal() else ""
+
+
 def orders_named(related: Iterable[Related]) -> tuple[str, ...]:
     """The orders among what something is about, each once, in its order."""
     return tuple(dict.fromkeys(one.id for one in related if one.type == ORDER and one.id))

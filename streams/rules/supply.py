@@ -84,6 +84,11 @@ class Position:
     def states_stock(self) -> bool:
         return self.quantity is not None or self.limit is not None
 
+    @property
+    def supplies(self) -> bool:
+        """Whether the partner has the product there, be it none just now, or will have it."""
+        return self.states_stock or self.available_from is not None
+
 
 def update_of(record: Availability) -> Update:
     """The update as it is held. Without `effective_at` it takes effect when it happened."""
@@ -166,6 +171,14 @@ def _position(updates: Sequence[Update], everywhere: Sequence[Update]) -> Positi
         substitute_sku=substitute.substitute_sku if substitute else None,
         discontinued=_discontinued(updates, everywhere),
     )
+
+
+def is_discontinued(places: Sequence[Position], counting: Sequence[Position]) -> bool:
+    """Whether the product is: somebody has discontinued it, and nobody whose word counts supplies it any more.
+
+    `places`: all positions; `counting`: those that are not discontinued, of active partners.
+    """
+    return any(one.discontinued for one in places) and not any(one.supplies for one in counting)
 
 
 def _newest(updates: Sequence[Update], field: str, but: str = "") -> Update | None:

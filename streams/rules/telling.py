@@ -19,18 +19,18 @@ NOTHING: Mapping[str, str] = {}
 class Telling:
     """The fold's functions: `hear` notes what changed, `speak` says the last of it when the time has come.
 
-    flow: whose fold it is; internal: statuses that tell the customer nothing, and leave no trace. say: from a thread
-    with its news and the customer to the thread as it is remembered, and what the flow writes. asks: reads a profile
-    that nobody has read while the news wait.
+    flow: whose fold it is. say: from a thread with its news and the customer to the thread as it is remembered, and
+    what the flow writes. asks: reads a profile that nobody has read while the news wait. beside: what the flow writes
+    of a status of which nothing is said, that came aside of the news.
     """
 
     flow: str
     kinds: Collection[str]
-    internal: Collection[str]
     keep_ms: int
     threads_max: int
     say: Callable[..., Said]
     asks: bool = True
+    beside: Callable[[CustomerCase], Iterable[BrazeCommand]] = lambda _: ()
 
     def hear(
         self,
@@ -42,15 +42,13 @@ class Telling:
         """A status that is news waits for what follows until it is to be told. memory: added to the thread's."""
         told = told or Told()
         before = told.threads.get(case.thread.thread_id)
-        why_not = self._unheard(case) or told_cases.stale(case, before)
+        concerns = case.thread.kind in self.kinds
+        why_not = told_cases.stale(case, before) if concerns else "kind concerns no customer"
         why_not = why_not or consent.unreachable(customer)
         if why_not:
             yield Filtered(why_not)
             return
-        told_first = before if told_cases.is_next(case, before) else None
-        after = (
-            told_cases.queued(case, told_first) if told_first else told_cases.noted(case, before)
-        )
+        waits, after = _noted(case, before)
         after = msgspec.structs.replace(after, memory={**after.memory, **memory})
         kept = told_cases.with_thread(told, after, self.threads_max)
         if kept is None:
@@ -59,7 +57,7 @@ class Telling:
         yield Keep(kept)
         forget_at = after.changed_at + self.keep_ms
         yield SetTimer(f"forget/{after.thread_id}", forget_at)
-        if told_first is None:
+        if not waits:
             yield from self._wait(case, before, after, customer)
 
     def _wait(
@@ -91,13 +89,19 @@ class Telling:
             said = (Filtered(why_not),)
         else:
             thread, said = self.say(fired, thread, customer, *rows)
+            if thread.aside is not None and thread.queued is None:
+                said = (*said, *self.beside(thread.aside))
         after = told_cases.settled(thread)
         yield Keep(Told({**fired.state.threads, thread_id: after}))
         if after.pending is not None:
             yield SetTimer(fired.name, max(after.pending.tell_at, fired.due_ms))
         yield from said
 
-    def _unheard(self, case: CustomerCase) -> str:
-        if case.thread.kind not in self.kinds:
-            return "kind concerns no customer"
-        return "internal status" if case.thread.status in self.internal else ""
+
+def _noted(case: CustomerCase, before: ToldThread | None) -> tuple[bool, ToldThread]:
+    """Whether what is pending stays so, and the thread after this case."""
+    if before is not None and told_cases.is_next(case, before):
+        return True, told_cases.queued(case, before)
+    if before is not None and told_cases.comes_aside(case, before):
+        return True, told_cases.aside(case, before)
+    return False, told_cases.noted(case, before)

@@ -15,7 +15,8 @@ class ToldThread(msgspec.Struct, frozen=True, kw_only=True):
 
     `queued`: what comes after that, for it was decided when that counted as told. `assumed`: nobody told it, but the
     thread seemed to have been in this status before we listened. `memory`: what the flow that listens remembers of the
-    thread besides, in its own terms. `held`: a case that waits for a decision of people.
+    thread besides, in its own terms. `aside`: a status of which nothing is said, that came while another was pending or
+    queued. `held`: a case that waits for a decision of people.
     """
 
     thread_id: str
@@ -29,6 +30,7 @@ class ToldThread(msgspec.Struct, frozen=True, kw_only=True):
     assumed: bool = False
     memory: Mapping[str, str] = msgspec.field(default_factory=dict)
     held: CustomerCase | None = None
+    aside: CustomerCase | None = None
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -55,7 +57,14 @@ def stale(case: CustomerCase, before: ToldThread | None) -> str:
     if case.thread.version < before.version:
         return "older version"
     repeated = case.thread.status == before.status and case.order_ref in before.orders
-    return "heard already" if repeated else ""
+    return "heard already" if repeated and not _changes_speaker(case, before) else ""
+
+
+def _changes_speaker(case: CustomerCase, before: ToldThread) -> bool:
+    """The word on what is pending was given to another flow."""
+    pending = before.pending
+    same = pending is not None and pending.thread.version == case.thread.version
+    return same and pending is not None and pending.speaker != case.speaker
 
 
 def is_next(case: CustomerCase, before: ToldThread | None) -> bool:
@@ -68,7 +77,22 @@ def queued(case: CustomerCase, before: ToldThread) -> ToldThread:
     """The thread with a case that is told after what is pending."""
     after = _seen(case, before)
     orders = _with(after.orders, case.order_ref)
-    return msgspec.structs.replace(after, orders=orders, queued=case)
+    return msgspec.structs.replace(after, orders=orders, queued=case, aside=None)
+
+
+def comes_aside(case: CustomerCase, before: ToldThread | None) -> bool:
+    """Whether nothing is said of this status, though another is about to be told."""
+    pending = before.pending if before else None
+    if before is None or pending is None or case.tell_at:
+        return False
+    return case.thread.status not in (before.told, pending.thread.status, case.before)
+
+
+def aside(case: CustomerCase, before: ToldThread) -> ToldThread:
+    """The thread with a status that comes aside of what is pending."""
+    after = _seen(case, before)
+    orders = _with(after.orders, case.order_ref)
+    return msgspec.structs.replace(after, orders=orders, aside=case)
 
 
 def _seen(case: CustomerCase, before: ToldThread | None) -> ToldThread:
@@ -85,13 +109,16 @@ def noted(case: CustomerCase, before: ToldThread | None) -> ToldThread:
         return _overtaken(case, before)
     after = _seen(case, before)
     orders = _with(after.orders, case.order_ref)
-    if before is None and is_quiet(case.thread):
+    if before is None and not case.tell_at and is_quiet(case.thread):
         status = case.thread.status
         return msgspec.structs.replace(after, orders=orders, told=status, assumed=True)
-    news = case.thread.status != after.told
+    taken_back = before is not None and not case.tell_at and case.thread.status == case.before
+    news = case.thread.status != after.told and not taken_back
     assumed = after.assumed and not news
     pending = case if news else None
-    return msgspec.structs.replace(after, orders=orders, pending=pending, assumed=assumed)
+    return msgspec.structs.replace(
+        after, orders=orders, pending=pending, assumed=assumed, aside=None
+    )
 
 
 def _belies(case: CustomerCase, before: ToldThread) -> bool:
@@ -121,9 +148,11 @@ def _with(orders: tuple[str, ...], order_ref: str) -> tuple[str, ...]:
 def settled(thread: ToldThread) -> ToldThread:
     """What was pending counts as told; what comes after it is pending, if it is news."""
     told = thread.pending.thread.status if thread.pending else thread.told
-    follows = thread.queued
+    follows, beside = thread.queued, thread.aside
+    if beside is not None and follows is None:
+        told, beside = beside.thread.status, None
     news = follows if follows is not None and follows.thread.status != told else None
-    return msgspec.structs.replace(thread, pending=news, queued=None, told=told)
+    return msgspec.structs.replace(thread, pending=news, queued=None, told=told, aside=beside)
 
 
 def with_thread(told: Told, thread: ToldThread, threads_max: int) -> Told | None:

@@ -40,6 +40,7 @@ IMPURE = frozenset(
 NOW = frozenset({"now", "today", "utcnow", "uuid1", "uuid4"})
 FLOWS = ("streams.flows", "streams.rules", "streams.feeds")
 FLOWS_MAY = (
+    "gridwire.currencies",
     "gridwire.records",
     "gridwire.topics",
     "gridwire.vocabulary",

@@ -72,6 +72,7 @@ RIGHT: list[tuple[Rule, str, str]] = [
     (imports.neighbours, "connectors/registry.py", "from connectors.braze import sink"),
     (imports.impure_flows, "streams/flows/a.py", "from dataclasses import dataclass"),
     (imports.impure_flows, "streams/flows/a.py", "from gridwire.records import Order"),
+    (imports.impure_flows, "streams/flows/a.py", "from gridwire import currencies"),
     (imports.impure_flows, "streams/flows/a_columns.py", "import pyarrow.compute as pc"),
     (imports.impure_flows, "streams/runtime/a.py", "import time"),
     (imports.unsafe_faust, "streams/runtime/a.py", "self.consumer.commit()"),

@@ -9,15 +9,13 @@ from connectors.braze.settings import BrazeSettings
 from connectors.kit.connector import Bulk, BulkSteps, Done, Item, Operation, Request, Steps, Written
 from gridwire.records import BrazeCommand, SetAttributes
 
-TRACK_BYTES_MAX = 3_500_000  # Braze takes bodies of 4 MB
-
 
 def operations(settings: BrazeSettings) -> tuple[Operation, ...]:
     """Setting a value twice is setting it once. Values of one user keep their order: no two share a request."""
     bulk = Bulk(
         steps=set_attributes_of_many,
         items_max=settings.track_items_max,
-        bytes_max=TRACK_BYTES_MAX,
+        bytes_max=endpoints.BODY_BYTES_MAX,
         apart=lambda _command, change: change.customer_ref,
         parallel_max=settings.concurrency,
     )

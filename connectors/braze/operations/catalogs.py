@@ -44,6 +44,7 @@ def operations(settings: BrazeSettings) -> tuple[Operation, ...]:
     bulk = Bulk(
         steps=writer.write_many,
         items_max=COMMANDS_MAX,
+        bytes_max=endpoints.BODY_BYTES_MAX,
         group=lambda _command, body: body.catalog,
         in_order=True,
         linger_s=settings.catalog_linger_s,

@@ -34,6 +34,7 @@ def operations(settings: BrazeSettings) -> tuple[Operation, ...]:
     bulk = Bulk(
         steps=track_events,
         items_max=settings.track_items_max,
+        bytes_max=endpoints.BODY_BYTES_MAX,
         apart=lambda _command, event: event.customer_ref,
     )
     return (Operation("track_event", safety, track_event, bulk, writes=_journey_left),)

@@ -7,6 +7,7 @@ from connectors.braze.answers import answered_ms, field
 from connectors.braze.settings import BrazeSettings
 from connectors.kit.connector import (
     Done,
+    Misconfigured,
     Operation,
     OperationError,
     Rejected,
@@ -69,6 +70,8 @@ def delete_schedule(command: BrazeCommand, body: DeleteSchedule) -> Steps:
         json={**program, "schedule_id": body.schedule_id},
         expect=NOT_THERE,
     )
+    if response.status in NOT_THERE and not isinstance(response.json(), dict):
+        raise OperationError(Misconfigured("no answer of Braze's: check BRAZE_BASE_URL"))
     state: ScheduleState = "gone" if response.status in NOT_THERE else "deleted"
     at_ms = answered_ms(response, command)
     record = BrazeSchedule(

@@ -42,6 +42,7 @@ from gridwire import metrics
 T = TypeVar("T")
 BUDGETS_MAX = 64  # of one platform; whatever else it names shares one
 CONFIRM_S = 0.05  # until a permit that is not given is asked for again
+GATEWAY_STATUSES = frozenset({502, 504})
 ROOM_S_MAX = 1.0  # in one go for room; in between the permit is looked at
 LOOK_S = 0.05  # while waiting for a pace: an answer may have changed it
 WAIT_S_MAX = 1.0  # longer waits look again in between: a breaker may close, an assignment may go
@@ -276,7 +277,7 @@ class Caller:
         self._learn(turn, answer, sent_at)
         verdict = self._judge(request, answer)
         if not isinstance(verdict, Delivered):
-            return verdict
+            return _by_gateway(request, answer, verdict)
         drive.taken = drive.taken or (not request.idempotent and answer.status < 300)
         return answer
 
@@ -361,6 +362,13 @@ class Caller:
             "breaker opened" if is_open else "breaker closed",
             extra={"platform": self.platform.name, "reason": reason},
         )
+
+
+def _by_gateway(request: Request, answer: Response, refusal: Refusal) -> Refusal:
+    """A gateway that had no answer does not say whether the platform behind it has done what was asked."""
+    if answer.status in GATEWAY_STATUSES and isinstance(refusal, Transient):
+        return replace(refusal, outcome_unknown=refusal.outcome_unknown or not request.idempotent)
+    return refusal
 
 
 def _unanswered(request: Request, error: NoAnswerError) -> Transient | Misconfigured:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Literal
 
-from connectors.kit.money import EXPONENT_USUAL, EXPONENTS
+from gridwire import currencies
 from gridwire.commands.letters.text import moment
 from gridwire.ids import derived
 from gridwire.records import Approval, ApprovalDecision, Decision
@@ -112,14 +111,8 @@ def line(case: Case, now_ms: int) -> str:
         case.state(now_ms),
         moment(asked.expires_at),
         asked.flow,
-        money(asked.amount_minor, asked.currency),
-        money(asked.limit_minor, asked.currency),
+        currencies.amount(asked.amount_minor, asked.currency),
+        currencies.amount(asked.limit_minor, asked.currency),
         asked.order_ref or "-",
     )
     return f"{cells}  {asked.question}"
-
-
-def money(amount_minor: int, currency: str) -> str:
-    """An amount in decimal text, e.g. `12.30 EUR`."""
-    exponent = EXPONENTS.get(currency, EXPONENT_USUAL)
-    return f"{Decimal(amount_minor).scaleb(-exponent):.{exponent}f} {currency}"

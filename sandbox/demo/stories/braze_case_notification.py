@@ -10,6 +10,7 @@ from sandbox.demo.story import Cast, Seeds, Story, Unmet
 from sandbox.demo.world import World
 
 FLOW = "braze.case-notification"
+FEED = "feed.customer-cases"
 ANN, BEN, CYN, DORA, EVE, FAY = range(6)  # the customers; each has the order of the same number
 NAMES = ("ann", "ben", "cyn", "dora", "eve", "fay")
 UNKNOWN_TO_BRAZE, UNSUBSCRIBED = CYN, BEN
@@ -122,7 +123,7 @@ async def _step_by_step(stage: Stage) -> None:
     await heard("in_progress")
     await stage.trading_grid("thread-status", id=thread, to="awaiting_internal")
     await stage.until(
-        lambda world: world.figures.filtered(FLOW, "internal status"),
+        lambda world: world.figures.filtered(FEED, "internal status"),
         "the internal status has come by",
     )
     await stage.trading_grid("thread-resolved", id=thread, resolution=RESOLUTION)
@@ -212,5 +213,5 @@ STORY = Story(
     seed,
     play,
     expect,
-    feeds={"feed.customer-cases": {"collapse_s": 3}},  # for all stories of cases
+    feeds={FEED: {"collapse_s": 3}},  # for all stories of cases
 )

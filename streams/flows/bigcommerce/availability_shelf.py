@@ -108,8 +108,7 @@ def _selling(held: Supply, scene: Scene, product: Product, texts: Texts) -> Sell
     preorder_at = _preorder_at(scene.counting, held.clock_ms)
     maximum = _maximum(scene.counting)
     votes: dict[str, str] = {}
-    discontinued = any(one.discontinued for one in scene.places)
-    if discontinued and not any(_supplies(one) for one in scene.counting):
+    if supply.is_discontinued(scene.places, scene.counting):
         substitute = _substitute(scene.places, held, product)
         more = f" {texts.substitute.format(name=substitute)}" if substitute else ""
         votes["discontinued"] = f"{texts.discontinued}{more}"
@@ -124,20 +123,16 @@ def _selling(held: Supply, scene: Scene, product: Product, texts: Texts) -> Sell
     return Selling(state.purchasable, state.message, description, preorder_at, maximum or 0)
 
 
-def _supplies(place: Position) -> bool:
-    return place.states_stock or place.available_from is not None
-
-
 def _preorder_at(counting: Sequence[Position], now_ms: int) -> int:
     """The earliest release, where all who supply the product have it on backorder; else 0."""
-    supplying = [one for one in counting if _supplies(one)]
+    supplying = [one for one in counting if one.supplies]
     dates = [one.available_from or 0 for one in supplying]
     return min(dates) if dates and min(dates) > now_ms else 0
 
 
 def _maximum(counting: Sequence[Position]) -> int | None:
     """Most units per order: the allocations together, where every supplying position has one; else None."""
-    limits = [one.limit for one in counting if _supplies(one)]
+    limits = [one.limit for one in counting if one.supplies]
     known = [limit for limit in limits if limit is not None]
     return max(0, sum(known)) if known and len(known) == len(limits) else None
 

@@ -57,6 +57,7 @@ class News(msgspec.Struct, frozen=True):
     """News that wait until the customer's profile has been read."""
 
     waiting: tuple[AvailabilityNotice, ...] = ()
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,7 @@ def _status(
         return AVAILABLE
     if release:
         return BACKORDER
-    supplied = any(place.states_stock for place in counting)
-    gone = any(place.discontinued for place in places) and not supplied
-    return DISCONTINUED if gone else OUT
+    return DISCONTINUED if supply.is_discontinued(places, counting) else OUT
 
 
 def _release(counting: Sequence[Position], now_ms: int) -> int:

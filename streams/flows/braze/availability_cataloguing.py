@@ -17,6 +17,7 @@ from streams.flow import CancelTimer, Effects, Filtered, Fired, Forget, Keep, Se
 from streams.flows.braze.availability_catalogue import Row, news_of, row_of, upsert
 from streams.rules import availability_updates, supply
 from streams.rules.availability_updates import Verdict
+from streams.rules.dates import arrived_at
 from streams.rules.supply import Update
 
 FLOW_ID = "braze.availability"
@@ -72,7 +73,7 @@ class Cataloguing:
         self, update: Availability, shelf: Shelf | None, product: Product, partner: Partner
     ) -> Effects:
         """Only what was accepted counts, and of that the newest."""
-        shelf = availability_updates.at(shelf or Shelf(), update.occurred_at)
+        shelf = availability_updates.at(shelf or Shelf(), arrived_at(update))
         why_not = availability_updates.unheard(update, partner) or availability_updates.outdated(
             shelf, update
         )
@@ -94,14 +95,14 @@ class Cataloguing:
         """A customer's line is open, or has shipped or was cancelled."""
         shelf, name = shelf or Shelf(), f"{units.order_ref}/{units.line_ref}"
         known = shelf.lines.get(name)
-        if units.customer_ref is None:
+        if units.customer_ref is None and known is None:
             yield Filtered("guest order")
             return
         if known is not None and known.version > units.version:
             yield Filtered("older version")
             return
         lines = {ref: one for ref, one in shelf.lines.items() if ref != name}
-        if units.units_open > 0:
+        if units.units_open > 0 and units.customer_ref is not None:
             lines[name] = Waiting(
                 units.customer_ref, units.order_ref, units.ordered_at, units.version
             )

@@ -13,7 +13,7 @@ from streams.rules import braze, consent
 from streams.rules.bounds import Minutes, Positive
 from streams.rules.dates import DAY_MS, day
 from streams.rules.precedence import NOTIFICATION as FLOW_ID
-from streams.rules.speaking import CUSTOMER_KINDS, INTERNAL_STATUSES, SPOKEN_STATUSES
+from streams.rules.speaking import CUSTOMER_KINDS, SPOKEN_STATUSES
 from streams.rules.telling import Said, Telling
 from streams.rules.told_cases import Told, ToldThread, facts
 from streams.tables import CUSTOMERS
@@ -33,14 +33,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Routing of case notifications.
 
     campaigns: `<kind>/<status>` → Braze campaign id; a status without one only sets the attribute.
-    internal_statuses: tell the customer nothing at all.
     profile_wait_minutes: how long a case waits for the customer's profile before it is a dead letter.
     transactional: use Braze's transactional endpoint (a paid feature), which removes duplicates by itself.
     threads_max: threads remembered per customer. keep_days: how long a quiet thread is remembered.
     """
 
     campaigns: Mapping[str, str] = msgspec.field(default_factory=_default_campaigns)
-    internal_statuses: tuple[ThreadStatus, ...] = INTERNAL_STATUSES
     profile_wait_minutes: Minutes = 30
     transactional: bool = False
     threads_max: Positive = 200
@@ -108,10 +106,10 @@ def _telling(settings: Settings) -> Telling:
     return Telling(
         flow=FLOW_ID,
         kinds=CUSTOMER_KINDS,
-        internal=settings.internal_statuses,
         keep_ms=settings.keep_days * DAY_MS,
         threads_max=settings.threads_max,
         say=notifying.say,
+        beside=lambda case: (_attribute(case),),
     )
 
 

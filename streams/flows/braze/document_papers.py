@@ -24,7 +24,10 @@ class Paper(msgspec.Struct, frozen=True, array_like=True):
 
     def holds(self, now_ms: int) -> bool:
         """Approved, and neither superseded, expired, nor yet to come."""
-        return self.status == APPROVED and (self.until_ms is None or now_ms < self.until_ms)
+        begun_and_not_over = self.from_ms <= now_ms and (
+            self.until_ms is None or now_ms < self.until_ms
+        )
+        return self.status == APPROVED and begun_and_not_over
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,12 +121,16 @@ class Collecting:
         if process.released:
             yield Filtered("released already")
             return
-        held = self._complete(name, process, now_ms)
-        if held is None:
-            yield CancelTimer(f"{RELEASE}{name}")
-            return
-        begins = max(process.papers[one].from_ms for one in held.values())
-        yield SetTimer(f"{RELEASE}{name}", max(now_ms + self.settle_ms, begins))
+        at_ms = self._complete_at(name, process, now_ms + self.settle_ms)
+        timer = f"{RELEASE}{name}"
+        yield CancelTimer(timer) if at_ms is None else SetTimer(timer, at_ms)
+
+    def _complete_at(self, name: str, process: Process, from_ms: int) -> int | None:
+        """The first time from then on at which all that is required holds, as far as is known now."""
+        begins = {max(from_ms, paper.from_ms) for paper in process.papers.values()}
+        return next(
+            (at for at in sorted({from_ms, *begins}) if self._complete(name, process, at)), None
+        )
 
     def _complete(self, name: str, process: Process, now_ms: int) -> dict[str, str] | None:
         """Type → the document that stands for it (the one that began first); None where one is missing."""

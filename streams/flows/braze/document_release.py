@@ -46,7 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     settle_s: how long all must stand approved, as changes of several documents come in no order. order_wait_minutes,
     profile_wait_minutes: how long a document waits for its order, and a release for the customer's profile, before it
     is a dead letter. profile_read_s: how long a release waits for a profile that nobody has read. processes_max: per
-    order, papers_max: per process, releases_max: waiting per customer. keep_days: how long a quiet order is remembered.
+    order, papers_max: per process, releases_max: waiting per customer, released_max: remembered per customer. keep_days:
+    how long a quiet order, and what a customer was told, is remembered.
     """
 
     required: Mapping[ProcessName, tuple[str, ...]] = msgspec.field(default_factory=_required)
@@ -59,13 +60,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     processes_max: Positive = 50
     papers_max: Positive = 100
     releases_max: Positive = 50
+    released_max: Positive = 200
     keep_days: Positive = 365
 
 
 class Releases(msgspec.Struct, frozen=True):
-    """Releases that wait until the customer's profile has been read."""
+    """Releases that wait until the customer's profile has been read, and the processes that were released."""
 
     waiting: tuple[DocumentRelease, ...] = ()
+    said: tuple[str, ...] = ()
+
+
+def _process(release: DocumentRelease) -> str:
+    """The process, whatever orders its documents name; one without a reference is the only one of its order."""
+    return f"{release.process}/{release.process_ref or release.order_ref}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +137,9 @@ def _release(settings: Settings) -> Fold:
         holding=Releases,
         read_ms=settings.profile_read_s * SECOND_MS,
         waiting_max=settings.releases_max,
+        once=_process,
+        said_max=settings.released_max,
+        keep_ms=settings.keep_days * DAY_MS,
     )
     profile = Wait(minutes=settings.profile_wait_minutes, ask=announcing.refresh)
     return Fold(

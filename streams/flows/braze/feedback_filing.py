@@ -242,7 +242,10 @@ def _opened(
 
 def _filed(
     feedback: BrazeFeedback, order: Order, *, thread_id: str | None = None, reference: str = ""
-) -> FiledFeedback:
+) -> FiledFeedback | Filtered:
+    """For whoever closes the loop. Cases of a guest's order reach no customer, so nobody waits for its end."""
+    if order.customer_ref is None:
+        return Filtered("filed for a guest, who hears no answer")
     return FiledFeedback(
         customer_ref=feedback.customer_ref,
         order_ref=order.order_ref,

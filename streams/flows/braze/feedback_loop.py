@@ -1,4 +1,8 @@
-"""A customer's feedback reaches the partner whose process it concerns; the customer hears when that has settled it."""
+"""A customer's feedback reaches the partner whose process it concerns; the customer hears when that has settled it.
+
+Feedback on a guest's order reaches the partner as well, but no answer comes of it: nothing says that whoever wrote it
+is whose order it is, and cases of that order reach no customer.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -6,7 +10,7 @@ from typing import Annotated
 import msgspec
 
 from gridwire import topics
-from gridwire.records import Customer, CustomerCase
+from gridwire.records import BrazeCommand, Customer, CustomerCase
 from streams.flow import (
     Drop,
     Effects,
@@ -26,7 +30,7 @@ from streams.rules.bounds import Minutes, Positive
 from streams.rules.dates import DAY_MS
 from streams.rules.precedence import FEEDBACK as FLOW_ID
 from streams.rules.precedence import is_settled
-from streams.rules.speaking import CUSTOMER_KINDS, INTERNAL_STATUSES
+from streams.rules.speaking import CUSTOMER_KINDS
 from streams.rules.telling import Said, Telling
 from streams.rules.told_cases import Told, ToldThread, facts
 from streams.tables import CUSTOMERS, ORDERS
@@ -62,14 +66,18 @@ class Closing:
     event: str
 
     def say(self, fired: Fired[Told], thread: ToldThread, customer: Customer) -> Said:
-        """Once it is resolved, an event and a message; before that, and after, only the attribute."""
+        """Once it is resolved, an event and a message; before that, and after, only the attribute.
+
+        Where another flow speaks of the end, for the feedback was read after it, the event alone.
+        """
         case = thread.pending
         if case is None or case.feedback_id is None:
             return thread, (Filtered("no feedback behind it"),)
         version, who = case.thread.version, case.customer_ref
-        told = braze.set_attributes(FLOW_ID, who, {ATTRIBUTE: case.thread.status}, version=version)
-        closed = thread.memory.get(CLOSED) == case.feedback_id
-        if not is_settled(case) or case.speaker != FLOW_ID or closed:
+        told = _attribute(case)
+        ours = case.speaker == FLOW_ID
+        closed = thread.memory.get(CLOSED) == case.feedback_id and not ours
+        if not is_settled(case) or closed:
             return thread, (told,)
         properties = {
             **facts(case, (case.order_ref,)),
@@ -79,6 +87,10 @@ class Closing:
         answered = braze.track_event(
             FLOW_ID, who, self.event, time_ms=fired.due_ms, properties=properties, version=version
         )
+        memory = {**thread.memory, CLOSED: case.feedback_id}
+        after = msgspec.structs.replace(thread, memory=memory)
+        if not ours:
+            return after, (answered, told)
         message = braze.trigger_campaign(
             FLOW_ID,
             who,
@@ -87,8 +99,12 @@ class Closing:
             attributes={ATTRIBUTE: case.thread.status},
             version=version,
         )
-        memory = {**thread.memory, CLOSED: case.feedback_id}
-        return msgspec.structs.replace(thread, memory=memory), (answered, message)
+        return after, (answered, message)
+
+
+def _attribute(case: CustomerCase) -> BrazeCommand:
+    attributes = {ATTRIBUTE: case.thread.status}
+    return braze.set_attributes(FLOW_ID, case.customer_ref, attributes, version=case.thread.version)
 
 
 def _filing(settings: Settings) -> Filing:
@@ -126,11 +142,11 @@ def _close(settings: Settings) -> Fold:
     telling = Telling(
         flow=FLOW_ID,
         kinds=CUSTOMER_KINDS,
-        internal=INTERNAL_STATUSES,
         keep_ms=settings.keep_days * DAY_MS,
         threads_max=settings.threads_max,
         say=closing.say,
         asks=False,
+        beside=lambda case: (_attribute(case),),
     )
 
     def hear(case: CustomerCase, told: Told | None, customer: Customer) -> Effects:

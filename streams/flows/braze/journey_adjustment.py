@@ -13,7 +13,6 @@ from streams.rules.bounds import Positive
 from streams.rules.dates import DAY_MS
 from streams.rules.precedence import DISTURBING
 from streams.rules.precedence import JOURNEY as FLOW_ID
-from streams.rules.speaking import INTERNAL_STATUSES
 from streams.rules.telling import Telling
 from streams.rules.told_cases import Told
 from streams.tables import CUSTOMERS, PRODUCTS, SCHEDULES
@@ -75,7 +74,6 @@ def legs(settings: Settings) -> tuple[Leg, ...]:
     telling = Telling(
         flow=FLOW_ID,
         kinds=(ThreadKind.ORDER_EXCEPTION,),
-        internal=INTERNAL_STATUSES,
         keep_ms=settings.keep_days * DAY_MS,
         threads_max=settings.threads_max,
         say=_journeys(settings).say,

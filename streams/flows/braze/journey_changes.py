@@ -58,10 +58,11 @@ class Journeys:
             return thread, ()
         if case.thread.status in TERMINAL:
             return self._ended(fired, case, thread)
-        if REPLACEMENT in thread.memory:
-            return thread, (Filtered("journey adjusted already"),)
         if case.speaker != FLOW_ID:
-            return thread, (Filtered("not ours to tell"),)
+            adjusted = REPLACEMENT in thread.memory
+            return thread, (
+                Filtered("journey adjusted already" if adjusted else "not ours to tell"),
+            )
         outstanding = schedules.outstanding if schedules else ()
         return self._opened(case, thread, customer, outstanding, products, now_ms=fired.due_ms)
 

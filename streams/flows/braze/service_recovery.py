@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from gridwire import topics
+from gridwire import currencies, topics
 from gridwire.records import Customer
 from streams.flow import Drop, Effects, Fired, Flow, Fold, GoOn, Leg, on, on_timer
 from streams.flows.braze.service_recovery_offers import INCIDENTS, SEGMENTS, Recovering
@@ -13,7 +13,7 @@ from streams.rules import approvals
 from streams.rules.bounds import NotNegative, Positive
 from streams.rules.dates import DAY_MS, HOUR_MS
 from streams.rules.precedence import RECOVERY as FLOW_ID
-from streams.rules.speaking import CUSTOMER_KINDS, INTERNAL_STATUSES
+from streams.rules.speaking import CUSTOMER_KINDS
 from streams.rules.telling import Telling
 from streams.rules.told_cases import Told
 from streams.tables import CUSTOMERS
@@ -52,10 +52,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     campaigns: `<segment>/<incident>` → campaign, for every segment and incident. high_tiers: value tiers that count as
     high. churn_risk_min: from which risk on a customer may leave. compensation_percent: segment → share of the
-    resolution's amount that is offered. caps_minor: currency → most that is offered without asking, in hundredths; more
-    waits as an approval for approval_hours, then no more than the cap is offered. survey_campaign goes out survey_days
-    later (0: none). once_days: an incident is recovered once within them, as feed.customer-cases has it in again_days.
-    threads_max: remembered per customer; keep_days: for how long.
+    resolution's amount that is offered. caps_minor: currency → most that is offered without asking, in the currency's
+    minor units (2500: 25.00 USD, 2500 JPY); in others nothing is offered. More waits as an approval for approval_hours,
+    then no more than the cap is offered. survey_campaign goes out survey_days later (0: none). threads_max:
+    remembered per customer; keep_days: for how long. An incident is recovered once within the again_days of
+    feed.customer-cases.
     """
 
     campaigns: Mapping[str, str] = msgspec.field(default_factory=_default_campaigns)
@@ -66,13 +67,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     approval_hours: ApprovalHours = 72
     survey_campaign: str = "recovery-survey"
     survey_days: SurveyDays = 7
-    once_days: Positive = 30
     threads_max: Positive = 200
     keep_days: Positive = 180
 
 
 def _recovering(settings: Settings) -> Recovering:
-    """Raises ValueError where a segment or incident has no campaign, or something is named that is none."""
+    """Raises ValueError where a segment or incident has no campaign, or a name or currency is none."""
+    for code in settings.caps_minor:
+        if not currencies.is_code(code):
+            raise ValueError(f"caps_minor: {code} is no ISO 4217 code, e.g. USD")
     wanted = _default_campaigns().keys()
     if settings.campaigns.keys() != wanted:
         wrong = ", ".join(sorted(settings.campaigns.keys() ^ wanted))
@@ -87,7 +90,6 @@ def _recovering(settings: Settings) -> Recovering:
         caps=settings.caps_minor,
         survey=settings.survey_campaign,
         survey_ms=settings.survey_days * DAY_MS,
-        once_ms=settings.once_days * DAY_MS,
         approval_ms=settings.approval_hours * HOUR_MS,
     )
 
@@ -98,7 +100,6 @@ def legs(settings: Settings) -> tuple[Leg, ...]:
     telling = Telling(
         flow=FLOW_ID,
         kinds=CUSTOMER_KINDS,
-        internal=INTERNAL_STATUSES,
         keep_ms=settings.keep_days * DAY_MS,
         threads_max=settings.threads_max,
         say=recovering.say,
@@ -130,7 +131,7 @@ def legs(settings: Settings) -> tuple[Leg, ...]:
                     lookups=(CUSTOMERS.by(own_key, GoOn()),),
                 ),
             ),
-            writes=(topics.BRAZE_COMMANDS, topics.APPROVALS),
+            writes=(topics.BRAZE_COMMANDS, topics.APPROVALS, topics.CUSTOMER_RECOVERIES),
             on_timer=on_timer(due, lookups=(CUSTOMERS.by(lambda fired: fired.key, GoOn()),)),
         ),
     )

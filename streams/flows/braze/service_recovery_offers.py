@@ -2,16 +2,24 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 
-from gridwire.records import ApprovalDecision, BrazeCommand, Customer, CustomerCase
-from gridwire.vocabulary import ReasonCode
+from gridwire import currencies
+from gridwire.records import (
+    ApprovalDecision,
+    BrazeCommand,
+    Customer,
+    CustomerCase,
+    CustomerRecovery,
+)
+from gridwire.vocabulary import ReasonCode, ThreadStatus
 from streams.flow import CancelTimer, Effects, Filtered, Fired, Keep, SetTimer
 from streams.rules import approvals, braze, consent
 from streams.rules.dates import arrived_at
+from streams.rules.precedence import NOTIFICATION, SETTLED, is_settled, reasons_of
 from streams.rules.precedence import RECOVERY as FLOW_ID
-from streams.rules.precedence import SETTLED, is_settled, reasons_of
 from streams.rules.telling import Said
 from streams.rules.told_cases import Told, ToldThread, facts
 
@@ -25,7 +33,8 @@ INCIDENTS: Mapping[str, str] = {
     ReasonCode.BILLING_CORRECTION: "billing",
     ReasonCode.INVOICE_DISCREPANCY: "billing",
 }
-RECOVERED, APPROVAL, WANTED = "recovered", "approval", "wanted"  # names in a thread's memory
+# Names in a thread's memory; ALLOWED: the offer that people decided on while the incident was open again.
+APPROVAL, WANTED, ALLOWED = "approval", "wanted", "allowed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,7 @@ class Offer:
 class Recovering:
     """campaigns: `<segment>/<incident>` → campaign. percent: segment → share of the resolution's amount to offer.
 
-    caps: currency → most that is offered without asking, in minor units; in another currency nothing is offered.
+    caps: currency → most that is offered without asking, in its minor units; in another currency nothing is offered.
     """
 
     campaigns: Mapping[str, str]
@@ -50,7 +59,6 @@ class Recovering:
     caps: Mapping[str, int]
     survey: str
     survey_ms: int
-    once_ms: int
     approval_ms: int
 
     # ---- an incident is resolved ---------------------------------------------------------------------------------
@@ -59,15 +67,33 @@ class Recovering:
         case, now_ms = thread.pending, fired.due_ms
         if case is None:
             return thread, ()
+        if thread.held is not None and _told_by_another(case):
+            released = msgspec.structs.replace(thread, held=None, memory=_without_approval(thread))
+            expire = CancelTimer(f"expire/{thread.thread_id}")
+            return released, (expire, Filtered("another flow tells of its end"))
         if not is_settled(case) or case.speaker != FLOW_ID:
             return thread, (Filtered("not ours to tell"),)
-        recovered_at = int(thread.memory.get(RECOVERED, -self.once_ms))
-        if thread.held is not None or now_ms - recovered_at < self.once_ms:
-            return thread, (Filtered("recovered already"),)
+        if thread.held is not None:
+            waiting = msgspec.structs.replace(thread, held=case)
+            return waiting, (Filtered("an offer waits for people already"),)
+        if ALLOWED in thread.memory:
+            return self._allowed(thread, case, customer, now_ms)
         wanted = self._wanted(case, customer)
         if wanted.amount_minor > self.caps.get(wanted.currency, 0):
             return self._asked(thread, case, wanted, now_ms)
-        return recovered(thread, now_ms), self._recovery(case, customer, wanted, now_ms)
+        return thread, self._recovery(case, customer, wanted, now_ms)
+
+    def _allowed(
+        self, thread: ToldThread, case: CustomerCase, customer: Customer, now_ms: int
+    ) -> Said:
+        """What people decided while the incident was open again."""
+        offer = _offer(thread.memory[ALLOWED])
+        memory = {name: value for name, value in thread.memory.items() if name != ALLOWED}
+        said = (
+            *self._recovery(case, customer, offer, now_ms),
+            _fact(case, "sent", now_ms),
+        )
+        return msgspec.structs.replace(thread, memory=memory), said
 
     def _asked(self, thread: ToldThread, case: CustomerCase, wanted: Offer, now_ms: int) -> Said:
         """The matter is held until it is decided or nobody decides in time."""
@@ -90,10 +116,11 @@ class Recovering:
         memory = {
             **thread.memory,
             APPROVAL: approval.approval_id,
-            WANTED: f"{wanted.amount_minor} {wanted.currency}",
+            WANTED: _memo(wanted),
         }
         after = msgspec.structs.replace(thread, held=case, memory=memory)
-        return after, (approval, SetTimer(f"expire/{thread.thread_id}", expires_at))
+        expire = SetTimer(f"expire/{thread.thread_id}", expires_at)
+        return after, (approval, _fact(case, "held", now_ms), expire)
 
     # ---- people have decided, or nobody did ----------------------------------------------------------------------
     def decide(
@@ -129,20 +156,20 @@ class Recovering:
         *,
         granted: bool,
     ) -> Effects:
-        case, amount = thread.held, thread.memory.get(WANTED, "0 ")
-        released = msgspec.structs.replace(thread, held=None, memory=_without_approval(thread))
+        case, wanted = thread.held, _offer(thread.memory.get(WANTED, ""))
+        cap = min(wanted.amount_minor, self.caps.get(wanted.currency, 0))
+        offer = wanted if granted else Offer(cap, wanted.currency)
         why_not = "customer not known" if customer is None else consent.unreachable(customer)
-        if thread.status not in SETTLED:
+        if not _stays_settled(thread):
             why_not = "incident is open again"
+        memory = _without_approval(thread) | ({ALLOWED: _memo(offer)} if why_not else {})
+        released = msgspec.structs.replace(thread, held=None, memory=memory)
+        yield Keep(Told({**told.threads, thread.thread_id: released}))
         if case is None or customer is None or why_not:
-            yield Keep(Told({**told.threads, thread.thread_id: released}))
             yield Filtered(why_not or "nothing waits any more")
             return
-        minor, _, currency = amount.partition(" ")
-        cap = self.caps.get(currency, 0)
-        offer = Offer(int(minor) if granted else min(int(minor), cap), currency)
-        yield Keep(Told({**told.threads, thread.thread_id: recovered(released, now_ms)}))
         yield from self._recovery(case, customer, offer, now_ms)
+        yield _fact(case, "sent", now_ms)
 
     # ---- what the customer gets ----------------------------------------------------------------------------------
     def _recovery(
@@ -197,9 +224,38 @@ def incident_of(case: CustomerCase) -> str:
     return next((INCIDENTS[one] for one in reasons_of(case) if one in INCIDENTS), "product")
 
 
-def recovered(thread: ToldThread, now_ms: int) -> ToldThread:
-    """The thread once the customer was won back."""
-    return msgspec.structs.replace(thread, memory={**thread.memory, RECOVERED: str(now_ms)})
+def _told_by_another(case: CustomerCase) -> bool:
+    """A flow that goes before tells the customer of the end; of the closing after it nobody says anything."""
+    aside = case.speaker == NOTIFICATION and case.thread.status == ThreadStatus.CLOSED
+    return is_settled(case) and case.speaker != FLOW_ID and not aside
+
+
+def _stays_settled(thread: ToldThread) -> bool:
+    """Nothing else is about to be told: not that the incident is open again, nor, by us, that it is settled again."""
+    pending = thread.pending
+    if pending is None:
+        return thread.status in SETTLED
+    ours = pending.speaker == FLOW_ID
+    return thread.status in SETTLED and pending.thread.status in SETTLED and not ours
+
+
+def _fact(case: CustomerCase, state: Literal["held", "sent"], at_ms: int) -> CustomerRecovery:
+    """For whoever decides who speaks: while it is held, nobody was won back."""
+    return CustomerRecovery(
+        customer_ref=case.customer_ref,
+        thread_id=case.thread.thread_id,
+        state=state,
+        at=at_ms,
+    )
+
+
+def _memo(offer: Offer) -> str:
+    return f"{offer.amount_minor} {offer.currency}"
+
+
+def _offer(memo: str) -> Offer:
+    minor, _, currency = memo.partition(" ")
+    return Offer(int(minor or 0), currency)
 
 
 def _waiting(told: Told | None, approval_id: str) -> ToldThread | None:
@@ -214,7 +270,7 @@ def _without_approval(thread: ToldThread) -> dict[str, str]:
 
 
 def _amount(offer: Offer) -> str:
-    """`12.30 USD`; "" for none. Minor units of all currencies in `caps` are hundredths."""
+    """`12.30 USD`; "" for none."""
     if offer.amount_minor <= 0:
         return ""
-    return f"{offer.amount_minor // 100}.{offer.amount_minor % 100:02d} {offer.currency}"
+    return currencies.amount(offer.amount_minor, offer.currency)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.braze import currents
+from connectors.braze.currents import PRODUCTS_MAX
 from connectors.kit.connector import Intake, MalformedError
 from gridwire.records import BrazeProfile, Engagement, StockSubscription
 from gridwire.topics import BRAZE_ENGAGEMENT, BRAZE_PROFILES
@@ -137,6 +138,15 @@ def test_an_order_of_two_products_becomes_two_records_with_ids_of_their_own() ->
     assert {first.region, second.region} == {"US-CA"}
     assert first.event_id != second.event_id
     assert first.trace_id == second.trace_id
+
+
+def test_an_event_of_very_many_products_is_kept_as_broken() -> None:
+    """Each product is a record that repeats the event: 60 kB could become 200 MB."""
+    many = custom("ecommerce.cart_updated", {"products": [{"id": "S"}] * (PRODUCTS_MAX + 1)})
+    found = read(many)
+    assert not found.records
+    ((_, reason),) = found.broken
+    assert "products" in reason
 
 
 def test_a_redelivered_event_yields_the_same_ids() -> None:

@@ -14,6 +14,7 @@ from connectors.kit.connector import (
     Done,
     Item,
     ItemResult,
+    Misconfigured,
     OperationError,
     Rejected,
     Response,
@@ -246,6 +247,12 @@ def test_a_schedule_that_is_not_there_is_as_good_as_deleted(status: int, state: 
     assert asked.path == "/campaigns/trigger/schedule/delete"
     assert asked.json == {"campaign_id": "survey", "schedule_id": "s-1"}
     assert learnt(played.value).state == state
+
+
+def test_a_404_that_is_not_brazes_says_nothing_of_the_schedule() -> None:
+    with pytest.raises(OperationError) as raised:
+        taken_back(Response(404, {}, b"<html>"))
+    assert isinstance(raised.value.verdict, Misconfigured)
 
 
 def test_a_canvas_schedule_is_deleted_where_it_is() -> None:

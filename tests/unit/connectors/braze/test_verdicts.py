@@ -13,6 +13,7 @@ from connectors.kit.connector import (
     RateAdvice,
     Rejected,
     Request,
+    Response,
     Transient,
     Verdict,
 )
@@ -98,6 +99,11 @@ def test_every_other_status_has_one_verdict_whatever_its_body(
     request_: Request, status: int, kind: type, body: Any
 ) -> None:
     assert isinstance(judged(request_, status, body), kind)
+
+
+@pytest.mark.parametrize(("body", "kind"), [(b"<html>", Misconfigured), (b"", Delivered)])
+def test_a_success_that_is_not_brazes_is_none(body: bytes, kind: type) -> None:
+    assert isinstance(verdicts.verdict(TRIGGER, Response(200, {}, body)), kind)
 
 
 def test_a_429_waits_for_the_reset_and_a_500_does_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from connectors.kit.http.client import NoAnswerError
 from connectors.kit.http.rate import RateLimiter
 from connectors.kit.lanes.lane import LanePermit
 from connectors.kit.lanes.work import Assigned, Later, Settled
+from connectors.kit.verdicts import VerdictTable
 from gridwire.settings import Secret
 from tests.unit.connectors.kit import bulks, test_delivery
 from tests.unit.connectors.kit.clocks import FakeTime, HeldTime
@@ -63,6 +64,23 @@ async def test_a_fault_in_a_verdict_leaves_the_outcome_unknown_unless_repeating_
     one, _ = caller(answer(201), verdict=faulty)
     refused = await one.run(send(idempotent=idempotent))
     assert refused == Refused(replace(UNKNOWN, outcome_unknown=not idempotent), 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "unknown"), [(502, True), (504, True), (500, False), (503, False)]
+)
+async def test_a_gateway_without_an_answer_leaves_the_outcome_unknown(
+    status: int, unknown: bool
+) -> None:
+    one, _ = caller(answer(status), verdict=VerdictTable(()))
+    refused = await one.run(send())
+    assert isinstance(refused, Refused)
+    assert isinstance(refused.verdict, Transient)
+    assert refused.verdict.outcome_unknown is unknown
+    again, _ = caller(answer(status), verdict=VerdictTable(()))
+    harmless = await again.run(send(idempotent=True))
+    assert isinstance(harmless, Refused)
+    assert harmless.verdict == replace(refused.verdict, outcome_unknown=False)
 
 
 async def test_a_429_throttles_whatever_its_body() -> None:

@@ -125,6 +125,14 @@ def test_the_units_know_their_partner_and_when_they_were_ordered() -> None:
     assert (found.partner_id, found.ordered_at, found.version) == ("pt_1", 123_000, 1)
 
 
+def test_an_order_that_moves_to_another_customer_is_said_again() -> None:
+    driver = units_driver()
+    for version, who in enumerate(("customer-8", "customer-7", None), 1):
+        driver.send(topics.BIGCOMMERCE_ORDERS, order(line("1"), customer_ref=who, version=version))
+    found = driver.out(topics.ORDERED_UNITS)
+    assert [one.customer_ref for one in found] == ["customer-8", "customer-7", None]
+
+
 def test_a_cancelled_order_holds_nothing_and_so_does_a_line_that_is_gone_or_changed_its_sku() -> (
     None
 ):

@@ -1,5 +1,6 @@
 """Feeds that fill tables: orders, products, customers."""
 
+from itertools import permutations
 from typing import Any
 
 from gridwire import records as r
@@ -11,6 +12,7 @@ from tests.unit.streams.making import (
     MINUTE_MS,
     ORDER,
     SKU,
+    customer,
     event,
     line,
     order,
@@ -145,6 +147,30 @@ def test_an_older_fact_only_fills_in_what_is_not_known() -> None:
     driver.send(topics.BRAZE_PROFILES, older)
     row = driver.table(CUSTOMERS)["c1"]
     assert (row.known_to_braze, row.email, row.push) == (True, "unsubscribed", "subscribed")
+
+
+def test_two_facts_about_two_channels_come_in_any_order_and_no_unsubscribe_is_lost() -> None:
+    facts = [
+        profile(email="subscribed", push="subscribed", value_tier="gold", region="US-CA"),
+        profile(email="unsubscribed", value_tier="silver", occurred_at=START_MS + 1_000),
+        profile(push="unsubscribed", region="US-NY", occurred_at=START_MS + 2_000),
+    ]
+    for order_of_arrival in permutations(facts):
+        driver = Driver(customers.FLOW)
+        for fact in order_of_arrival:
+            driver.send(topics.BRAZE_PROFILES, fact)
+        row = driver.table(CUSTOMERS)["c1"]
+        assert (row.email, row.push) == ("unsubscribed", "unsubscribed")
+        assert (row.value_tier, row.region) == ("silver", "US-NY")
+
+
+def test_a_row_from_before_fields_had_times_yields_only_to_what_is_newer_than_it() -> None:
+    driver = Driver(customers.FLOW)
+    driver.row(CUSTOMERS, customer("c1", version=START_MS, sms="unknown"))
+    older = profile(email="unsubscribed", sms="subscribed", occurred_at=START_MS - 1)
+    driver.send(topics.BRAZE_PROFILES, older)
+    row = driver.table(CUSTOMERS)["c1"]
+    assert (row.email, row.sms, row.version) == ("subscribed", "subscribed", START_MS)
 
 
 def test_a_customer_that_braze_does_not_know_is_known_as_such_until_it_acts() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.feeds import FEEDS
+from streams.feeds import FEEDS, customer_cases
 from streams.flow import Flow
 from streams.flows import FLOWS
 from streams.flows.bigcommerce import availability, order_exception
@@ -37,7 +37,7 @@ def test_ids_are_unique_and_purposes_are_sentences() -> None:
         (order_exception.Settings, {"keywords": {"box": "no_such_reason"}}),
         (order_exception.Settings, {"priorities": {"fraud_review": "extreme"}}),
         (order_exception.Settings, {"delay_statuses": ["waiting"]}),
-        (case_notification.Settings, {"internal_statuses": ["sleeping"]}),
+        (customer_cases.Settings, {"internal_statuses": ["sleeping"]}),
         (case_notification.Settings, {"threads_max": 0}),
         (availability.Settings, {"order_memory_hours": 0}),
     ],

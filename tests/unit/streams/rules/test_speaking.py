@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as no_deadline
 from hypothesis import strategies as st
 
 from gridwire import records as r
@@ -172,6 +173,7 @@ def test_news_of_a_status_that_was_told_do_not_change_who_speaks_of_it() -> None
     assert found == [NOTIFICATION, NOTIFICATION]
 
 
+@no_deadline(deadline=None)
 @given(st.permutations([ORDER, OTHER]))
 def test_of_two_orders_of_one_thread_either_may_come_first(refs: list[str]) -> None:
     driver = driven()
@@ -186,3 +188,9 @@ def test_a_long_quiet_thread_is_forgotten() -> None:
     speakers(driver, *history("damaged", "open"))
     driver.advance(hours=181 * 24)
     assert speakers(driver, about("damaged", status="resolved", version=2)) == [NOTIFICATION]
+
+
+def test_a_thread_may_not_be_forgotten_while_what_was_said_of_it_counts() -> None:
+    settings = customer_cases.Settings(again_days=31, keep_days=30)
+    with pytest.raises(ValueError, match=r"keep_days: at least again_days \(31\)"):
+        customer_cases.legs(settings)

@@ -1,7 +1,9 @@
 """Never more is sold than there is: the arithmetic, against a plain recount."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -101,3 +103,35 @@ def test_what_holds_does_not_depend_on_the_order_in_which_updates_came(
 ) -> None:
     assert said(updates[::-1]) == said(updates)
     assert said(supply.tidied(updates, NOW)) == said(updates)
+
+
+def word(type_: str, partner_id: str = "pt_1", **fields: Any) -> Update:
+    return Update(
+        partner_id=partner_id,
+        location_code="A",
+        type=type_,
+        sequence=1,
+        changed_at=0,
+        since_ms=0,
+        **fields,
+    )
+
+
+@pytest.mark.parametrize(
+    ("others", "discontinued"),
+    [
+        ([], True),
+        ([word("stock", "pt_2", quantity=0)], False),  # none just now
+        ([word("allocation", "pt_2", allocation_limit=3)], False),
+        ([word("backorder", "pt_2", available_from=NOW + 1)], False),
+        ([word("backorder", "pt_2", available_from=NOW - 1)], False),  # it should be there by now
+        ([word("lead_time", "pt_2", lead_time_days=3)], True),  # says nothing of having it
+    ],
+)
+def test_a_product_is_discontinued_once_nobody_supplies_it_any_more(
+    others: list[Update], discontinued: bool
+) -> None:
+    places = said([word(supply.DISCONTINUATION), *others])
+    counting = [one for one in places if not one.discontinued]
+    assert supply.is_discontinued(places, counting) is discontinued
+    assert not supply.is_discontinued(counting, counting)

@@ -13,10 +13,15 @@ from tests.unit.streams.making import ORDER, customer, partner, stored_order, th
 FLOW = "braze.case-notification"
 
 
-def driven(*, known: bool = True, **settings: Any) -> Driver:
-    chosen = case_notification.Settings(**settings)
+def driven(
+    *, known: bool = True, feed: customer_cases.Settings | None = None, **settings: Any
+) -> Driver:
+    chosen = {
+        FLOW: case_notification.Settings(**settings),
+        customer_cases.FLOW_ID: feed or customer_cases.Settings(),
+    }
     driver = Driver(
-        threads_by_order.FLOW, customer_cases.FLOW, case_notification.FLOW, settings={FLOW: chosen}
+        threads_by_order.FLOW, customer_cases.FLOW, case_notification.FLOW, settings=chosen
     )
     driver.row(PARTNERS, partner("pt_1", name="Acme"))
     driver.row(ORDERS, stored_order(ORDER))

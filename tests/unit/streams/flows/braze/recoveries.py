@@ -5,6 +5,7 @@ from typing import Any
 from gridwire import records as r
 from gridwire import topics
 from streams.driver import Driver
+from streams.feeds import customer_cases
 from streams.flows.braze import case_notification, journey_adjustment, service_recovery
 from streams.tables import CUSTOMERS
 from tests.unit.streams.flows.braze.customers import (
@@ -18,8 +19,13 @@ FLOW = "braze.service-recovery"
 VIP = {"value_tier": "gold", "churn_risk": 0.1}
 
 
-def driven(customer_fields: dict[str, Any] | None = None, **settings: Any) -> Driver:
-    chosen = {FLOW: service_recovery.Settings(**settings)}
+def driven(
+    customer_fields: dict[str, Any] | None = None, *, again_days: int = 30, **settings: Any
+) -> Driver:
+    chosen = {
+        FLOW: service_recovery.Settings(**settings),
+        customer_cases.FLOW_ID: customer_cases.Settings(again_days=again_days),
+    }
     driver = braze_driver(
         case_notification.FLOW, journey_adjustment.FLOW, service_recovery.FLOW, settings=chosen
     )

@@ -65,6 +65,43 @@ def test_a_date_that_is_put_off_again_is_told_again_and_an_earlier_one_is_not() 
     assert told(driver) == [(WHO, LATE), (WHO, LATE)]
 
 
+def test_news_that_are_taken_back_while_they_settle_are_told_to_nobody_however_late_they_come() -> (
+    None
+):
+    driver = driven()
+    say(driver, quantity=7)
+    ordered(driver)
+    driver.advance(minutes=10)
+    early = driver.now_ms - 300_000
+    given: tuple[tuple[int, dict[str, Any]], ...]
+    given = ((2, {"type": "discontinuation"}), (3, {"quantity": 7}))
+    for sequence, said in given:
+        late = update(sequence, occurred_at=early, produced_at=driver.now_ms, **said)
+        driver.send(topics.TRADING_GRID_AVAILABILITY, late)
+        driver.advance(seconds=20)
+    driver.advance(minutes=5)
+    assert told(driver) == []
+
+
+def test_an_update_from_tomorrows_clock_ends_nothing_that_holds_today() -> None:
+    driver = driven()
+    month, year = driver.now_ms + 30 * DAY_MS, driver.now_ms + 365 * DAY_MS
+    say(driver, quantity=5, expires_at=month, partner_id="pt_2", produced_at=driver.now_ms)
+    say(driver, quantity=1, occurred_at=year, produced_at=driver.now_ms)
+    assert stocks(driver) == [5]
+
+
+def test_who_no_longer_has_the_order_hears_nothing_of_it() -> None:
+    driver = driven()
+    driver.row(CUSTOMERS, customer("customer-7"))
+    say(driver, quantity=7)
+    for version, who in enumerate((WHO, "customer-7"), 1):
+        ordered(driver, version=version, customer_ref=who)
+    say(driver, 2, type="discontinuation")
+    driver.advance(minutes=5)
+    assert told(driver) == [("customer-7", GONE)]
+
+
 def test_a_first_word_of_a_product_is_no_delay() -> None:
     driver = driven()
     ordered(driver)

@@ -88,6 +88,14 @@ def test_a_date_that_has_come_is_no_backorder_any_more() -> None:
     assert [item.fields["status"] for item in items(driver)] == ["backorder", "out_of_stock"]
 
 
+def test_what_one_partner_discontinued_and_another_was_to_have_by_now_is_out_of_stock() -> None:
+    driver = driven()
+    say(driver, partner_id="pt_2", type="backorder", available_from=START_MS + DAY_MS)
+    say(driver, type="discontinuation")
+    driver.advance(hours=25)
+    assert [item.fields["status"] for item in items(driver)] == ["backorder", "out_of_stock"]
+
+
 def test_a_launch_is_on_sale_from_its_day_on() -> None:
     driver = driven()
     say(driver, quantity=50, effective_at=START_MS + DAY_MS)

@@ -6,6 +6,7 @@ import functools
 import pytest
 
 from gridwire import topics
+from gridwire.vocabulary import ThreadStatus
 from streams.driver import START_MS, Driver
 from streams.feeds import customer_cases, threads_by_order
 from streams.flows.braze import case_notification
@@ -202,9 +203,20 @@ def test_an_internal_status_tells_nothing_and_does_not_stop_what_waits() -> None
     moved(driver, "open", "awaiting_internal", first_version=2)
     driver.advance(minutes=2)
     assert told(driver) == [("trigger", "order-exception-open")]
-    assert filtered(driver, "internal status") == 1
+    assert driver.filtered[customer_cases.FLOW_ID, "address", "internal status"] == 1
     moved(driver, "resolved", first_version=1)
     assert filtered(driver, "older version") == 1
+
+
+def test_which_statuses_are_internal_is_decided_by_the_feed_for_all_flows() -> None:
+    driver = driven(feed=customer_cases.Settings(internal_statuses=(ThreadStatus.OPEN,)))
+    moved(driver, "open")
+    driver.advance(minutes=2)
+    moved(driver, "awaiting_internal", first_version=2)
+    driver.advance(minutes=2)
+    assert told(driver) == [("attribute", "awaiting_internal")]
+    (case,) = driver.out(topics.CUSTOMER_CASES)
+    assert (case.before, case.seen, case.spoken) == ("", False, ())  # open was never told
 
 
 def test_a_status_without_a_campaign_only_sets_the_attribute() -> None:

@@ -155,7 +155,6 @@ def test_what_runs_out_while_it_settles_releases_nothing() -> None:
     came(driver, rma(expires_at=START_MS + 30_000), note(), minutes=0)
     driver.advance(minutes=5)
     assert calls(driver) == []
-    assert filtered(driver, "not all documents hold any more") == 1
 
 
 def test_a_document_that_is_not_valid_yet_releases_when_it_is() -> None:
@@ -165,6 +164,45 @@ def test_a_document_that_is_not_valid_yet_releases_when_it_is() -> None:
     assert calls(driver) == []
     driver.advance(hours=5)
     assert calls(driver) == CLAIM
+
+
+def test_a_document_whose_time_has_not_come_does_not_stand_for_one_that_is_over() -> None:
+    driver = driven(required={"claim": ("rma", "credit_note")})
+    now = driver.now_ms
+    late = note(valid_from=now + 2 * DAY_MS)
+    soon = document("doc_rma2", type="rma", valid_from=now + 30 * DAY_MS)
+    came(driver, rma(valid_until=now + DAY_MS), soon, late)
+    driver.advance(hours=24 * 29)
+    assert calls(driver) == []
+    driver.advance(hours=24 * 2)
+    assert calls(driver) == CLAIM
+
+
+def test_a_process_whose_documents_name_two_orders_is_released_once() -> None:
+    driver = driven()
+    driver.row(ORDERS, stored_order("bigcommerce:1002"))
+    related = tuple(r.Related(type="order", id=one) for one in (ORDER, "bigcommerce:1002"))
+    given: dict[str, Any] = {"related": related, "process_ref": "CLM-1"}
+    came(driver, rma(**given), note(**given))
+    assert calls(driver) == CLAIM
+    assert filtered(driver, "said already", "release") == 1
+
+
+def test_releases_keep_their_order_while_the_profile_is_read() -> None:
+    driver = driven(known=False)
+    driver.row(CUSTOMERS, customer(email="unknown", push="unknown", sms="unknown"))
+    for which in ("P1", "P2"):
+        for kind in ("rma", "credit_note"):
+            one = document(f"{kind}{which}", type=kind, process_ref=which)
+            driver.send(topics.TRADING_GRID_DOCUMENTS, one)
+        driver.advance(seconds=30)
+    driver.advance(seconds=31)
+    driver.row(CUSTOMERS, customer(version=2))
+    driver.advance(minutes=5)
+    sent = [
+        one.trigger_campaign for one in driver.out(topics.BRAZE_COMMANDS) if one.trigger_campaign
+    ]
+    assert [one.trigger_properties["process_ref"] for one in sent] == ["P1", "P2"]
 
 
 def test_documents_that_change_in_any_order_within_a_minute_count_as_they_end() -> None:

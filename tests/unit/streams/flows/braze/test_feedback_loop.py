@@ -269,6 +269,16 @@ def test_a_thread_that_took_up_no_feedback_is_not_the_loops() -> None:
     assert filtered(driver, "no feedback behind it", "close") == 2
 
 
+def test_feedback_on_a_guests_order_reaches_the_partner_and_nobody_waits_for_an_answer() -> None:
+    driver = driven()
+    driver.row(ORDERS, stored_order(ORDER, lines=(line(),), customer_ref=None, version=2))
+    opened(driver, feedback())
+    lived(driver, own_thread(), own_thread(status="resolved", version=2))
+    assert driver.out(topics.FILED_FEEDBACK) == []
+    assert calls(driver) == []
+    assert filtered(driver, "filed for a guest, who hears no answer") == 1
+
+
 def test_who_unsubscribed_meanwhile_hears_nothing() -> None:
     driver = driven()
     opened(driver, feedback())

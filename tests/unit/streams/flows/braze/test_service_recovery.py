@@ -132,6 +132,18 @@ def test_long_after_it_was_recovered_an_incident_may_be_recovered_again() -> Non
     assert len(recoveries) == 2
 
 
+@pytest.mark.parametrize(("again_days", "times"), [(5, 2), (30, 1)])
+def test_how_long_it_counts_as_recovered_is_decided_by_the_feed_alone(
+    again_days: int, times: int
+) -> None:
+    driver = driven(again_days=again_days)
+    lived(driver, *history("damaged", "open", "resolved"))
+    driver.advance(hours=6 * 24)
+    lived(driver, *history("damaged", "reopened", "resolved", first_version=3))
+    recoveries = [one for one in calls(driver, FLOW) if one[0] == "trigger_campaign"]
+    assert len(recoveries) == times
+
+
 def test_an_incident_that_the_customer_never_saw_is_not_recovered() -> None:
     driver = driven()
     lived(driver, *history("damaged", "open", "resolved"), minutes=0.3)

@@ -51,6 +51,30 @@ def test_the_offer_is_the_segments_share_up_to_the_cap(
     assert driver.out(topics.APPROVALS) == []
 
 
+@pytest.mark.parametrize(
+    ("currency", "cap", "offered", "question"),
+    [
+        ("JPY", 3_000, "3000 JPY", "May 4500 JPY be offered"),
+        ("KWD", 3_000, "3.000 KWD", "May 4.500 KWD be offered"),
+        ("USD", 3_000, "30.00 USD", "May 45.00 USD be offered"),
+    ],
+)
+def test_amounts_are_named_in_the_digits_of_their_currency(
+    currency: str, cap: int, offered: str, question: str
+) -> None:
+    driver = driven(VIP, caps_minor={currency: cap})
+    resolved(driver, resolution=worth(9_000, currency))
+    (approval,) = driver.out(topics.APPROVALS)
+    assert approval.question.startswith(question)
+    decided(driver, "refused")
+    assert recovery(driver).trigger_properties["compensation"] == offered
+
+
+def test_a_cap_in_what_is_no_currency_is_refused_at_the_start() -> None:
+    with pytest.raises(ValueError, match="caps_minor: usd is no ISO 4217 code"):
+        driven(caps_minor={"usd": 2_500})
+
+
 def test_more_than_the_cap_waits_for_people_and_nothing_goes_out_meanwhile() -> None:
     driver = driven(VIP)
     resolved(driver, resolution=worth(9_000))
