@@ -110,13 +110,18 @@ class Assigning:
     keep_ms: int
 
     def assign(self, case: CustomerCase, ears: Ears | None, customer: Customer) -> Effects:
-        """Who cannot be reached is told nothing, so nothing is remembered of it either."""
+        """Who cannot be reached is told nothing, so nothing is remembered of it either, but that a thread has ended."""
         ears = ears or Ears()
         decided, heard = self.deciding.decided(case, ears)
         yield msgspec.structs.replace(decided, event_id="")
-        if consent.unreachable(customer):
-            return
         thread_id = case.thread.thread_id
+        if consent.unreachable(customer):
+            if known := ears.threads.get(thread_id):
+                ended = self.deciding.ended_unheard(case, known)
+                yield Keep(
+                    msgspec.structs.replace(ears, threads={**ears.threads, thread_id: ended})
+                )
+            return
         threads = {**slim(ears.threads, heard.changed_at), thread_id: heard}
         if len(threads) > self.threads_max:
             others = [name for name in threads if name != thread_id]

@@ -16,6 +16,7 @@ from gridwire.vocabulary import ThreadKind, ThreadStatus
 from streams.rules.dates import HOUR_MS, arrived_at
 from streams.rules.precedence import (
     FEEDBACK,
+    JOURNEY,
     NOTIFICATION,
     RECOVERY,
     Claim,
@@ -241,6 +242,15 @@ class Deciding:
             told_at=0,
             telling="",
         )
+
+    def ended_unheard(self, case: CustomerCase, held: Heard) -> Heard:
+        """The thread after its end, of which nobody is told: a journey that was adjusted for it is so no more."""
+        if case.thread.status not in TERMINAL or case.thread.version < held.version:
+            return held
+        held = self._told_by(held, arrived_at(case))
+        spoken = {flow: at for flow, at in held.spoken.items() if flow != JOURNEY}
+        told_at = 0 if held.speaker == JOURNEY else held.told_at
+        return msgspec.structs.replace(held, spoken=spoken, told_at=told_at)
 
     def recovery(self, fact: CustomerRecovery, held: Heard) -> Heard:
         """Whether a recovery that people decide about went out is known by its flow alone."""

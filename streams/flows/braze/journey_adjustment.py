@@ -8,7 +8,13 @@ from gridwire import topics
 from gridwire.records import Customer, CustomerCase, Product
 from gridwire.vocabulary import ReasonCode, ThreadKind
 from streams.flow import Drop, Effects, Flow, Fold, GoOn, Leg, on, on_timer
-from streams.flows.braze.journey_changes import Journeys, remembered, substitutes_of
+from streams.flows.braze.journey_changes import (
+    Journeys,
+    is_end,
+    is_late,
+    remembered,
+    substitutes_of,
+)
 from streams.rules.bounds import Positive
 from streams.rules.dates import DAY_MS
 from streams.rules.precedence import DISTURBING
@@ -78,6 +84,8 @@ def legs(settings: Settings) -> tuple[Leg, ...]:
         threads_max=settings.threads_max,
         say=_journeys(settings).say,
         asks=False,
+        late=is_late,
+        ends=is_end,
     )
 
     def hear(
