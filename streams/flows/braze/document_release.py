@@ -46,8 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     settle_s: how long all must stand approved, as changes of several documents come in no order. order_wait_minutes,
     profile_wait_minutes: how long a document waits for its order, and a release for the customer's profile, before it
     is a dead letter. profile_read_s: how long a release waits for a profile that nobody has read. processes_max: per
-    order, papers_max: per process, releases_max: waiting per customer, released_max: remembered per customer. keep_days:
-    how long a quiet order, and what a customer was told, is remembered.
+    order, papers_max: per process, releases_max: waiting per customer, released_max: remembered per customer.
+    keep_days: how long a quiet order, and what a customer was told, is remembered.
     """
 
     required: Mapping[ProcessName, tuple[str, ...]] = msgspec.field(default_factory=_required)

@@ -13,6 +13,7 @@ from streams.flows.braze.journey_changes import (
     is_end,
     is_late,
     remembered,
+    scheduled_late,
     substitutes_of,
 )
 from streams.rules.bounds import Positive
@@ -107,6 +108,7 @@ def legs(settings: Settings) -> tuple[Leg, ...]:
                         PRODUCTS.each(lambda case: case.skus),
                     ),
                 ),
+                on(topics.BRAZE_SCHEDULES, lambda fact: fact.customer_ref, scheduled_late),
             ),
             writes=(topics.BRAZE_COMMANDS,),
             on_timer=on_timer(

@@ -7,15 +7,16 @@ import msgspec
 
 from gridwire.records import (
     BrazeCommand,
+    BrazeSchedule,
     Customer,
     CustomerCase,
     CustomerSchedules,
     OutstandingSchedule,
     Product,
 )
-from streams.flow import Filtered, Fired
+from streams.flow import Effects, Filtered, Fired
 from streams.rules import braze, consent
-from streams.rules.dates import day
+from streams.rules.dates import arrived_at, day
 from streams.rules.orders import SHIPPED
 from streams.rules.precedence import JOURNEY as FLOW_ID
 from streams.rules.precedence import OVER, belies, reasons_of
@@ -196,6 +197,17 @@ def remembered(case: CustomerCase, products: Mapping[str, Product]) -> dict[str,
     found = {f"{ORDER_STATUS}{case.order_ref}": str(case.order_status)}
     substitutes = [one.substitute_sku for one in products.values() if one.substitute_sku]
     return found | ({SUBSTITUTE: substitutes[0]} if substitutes else {})
+
+
+def scheduled_late(fact: BrazeSchedule, told: Told | None) -> Effects:
+    """A message was scheduled before, but its id is known only after its order left the journey: it is taken back."""
+    threads = told.threads.values() if told is not None and fact.order_ref else ()
+    left = any(f"{OUT}{fact.order_ref}" in thread.memory for thread in threads)
+    due = fact.send_at is None or fact.send_at > arrived_at(fact)
+    if left and due and fact.state == "created":
+        yield braze.delete_schedule(FLOW_ID, fact.customer_ref, braze.outstanding(fact))
+    else:
+        yield Filtered("schedule stands")
 
 
 def is_late(case: CustomerCase, thread: ToldThread) -> bool:

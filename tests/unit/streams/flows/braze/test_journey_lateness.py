@@ -139,6 +139,24 @@ def test_an_end_that_nobody_heard_keeps_no_later_exception_from_going_back() -> 
     assert calls(driver, FLOW) == [END, BACK]
 
 
+# ---- schedules whose ids come late -------------------------------------------------------------------------------
+def test_a_message_whose_id_comes_after_the_exception_is_taken_back_when_it_comes() -> None:
+    driver = driven()
+    lived(driver, about("lost_parcel"))
+    calls(driver)
+    scheduled(driver, "of another order", OTHER)
+    scheduled(driver, "sch-1")
+    assert calls(driver, FLOW) == [("delete_schedule", "sch-1")]
+
+
+def test_a_message_whose_id_comes_after_the_exception_has_ended_stands() -> None:
+    driver = driven()
+    lived(driver, about("lost_parcel"), about("lost_parcel", status="resolved", version=2))
+    calls(driver)
+    scheduled(driver, "sch-1")
+    assert calls(driver, FLOW) == []
+
+
 # ---- orders and reasons that come late ---------------------------------------------------------------------------
 def test_an_order_that_is_known_late_leaves_its_journey_and_what_is_scheduled_about_it() -> None:
     driver = driven()
