@@ -53,10 +53,12 @@ class Telling:
         before = told.threads.get(case.thread.thread_id)
         concerns = case.thread.kind in self.kinds
         why_not = told_cases.stale(case, before) if concerns else "kind concerns no customer"
+        why_not = "order of another customer" if case.moved else why_not
         ends = before is not None and self.ends(case, before)
         why_not = why_not or ("" if ends else consent.unreachable(customer))
         if why_not:
-            yield from _learned(case, told, memory)
+            if not case.moved:
+                yield from _learned(case, told, memory)
             yield Filtered(why_not)
             return
         waits, after = _noted(case, before)

@@ -78,12 +78,13 @@ def _journeys(settings: Settings) -> Journeys:
 
 
 def legs(settings: Settings) -> tuple[Leg, ...]:
+    journeys = _journeys(settings)
     telling = Telling(
         flow=FLOW_ID,
         kinds=(ThreadKind.ORDER_EXCEPTION,),
         keep_ms=settings.keep_days * DAY_MS,
         threads_max=settings.threads_max,
-        say=_journeys(settings).say,
+        say=journeys.say,
         asks=False,
         late=is_late,
         ends=is_end,
@@ -92,6 +93,8 @@ def legs(settings: Settings) -> tuple[Leg, ...]:
     def hear(
         case: CustomerCase, told: Told | None, customer: Customer, products: Mapping[str, Product]
     ) -> Effects:
+        if case.moved:
+            return journeys.parted(case, told, customer)
         return telling.hear(case, told, customer, remembered(case, products))
 
     return (

@@ -14,7 +14,7 @@ from gridwire.records import (
     OutstandingSchedule,
     Product,
 )
-from streams.flow import Effects, Filtered, Fired
+from streams.flow import Effects, Filtered, Fired, Keep
 from streams.rules import braze, consent
 from streams.rules.dates import arrived_at, day
 from streams.rules.orders import SHIPPED
@@ -76,7 +76,7 @@ class Journeys:
         others = [one for one in fired.state.threads.values() if one is not thread]
         said: list[BrazeCommand | Filtered] = []
         if REPLACEMENT in thread.memory and customer.known_to_braze:
-            said.append(self._end(fired.due_ms, case))
+            said.append(self._end(fired.due_ms, case, thread.thread_id))
         if why_not := consent.unreachable(customer):
             said.append(Filtered(why_not))
         else:
@@ -150,14 +150,28 @@ class Journeys:
         for one in outstanding:
             yield braze.delete_schedule(FLOW_ID, case.customer_ref, one, version=version)
 
-    def _end(self, now_ms: int, case: CustomerCase) -> BrazeCommand:
+    def parted(self, case: CustomerCase, told: Told | None, customer: Customer) -> Effects:
+        """The order is another customer's by now: this one leaves the replacements in which it was the last order."""
+        out = f"{OUT}{case.order_ref}"
+        left = [one for one in told.threads.values() if out in one.memory] if told else []
+        if told is None or not left:
+            yield Filtered("order of another customer")
+            return
+        after = {one.thread_id: _without_order(one, case.order_ref) for one in left}
+        yield Keep(Told({**told.threads, **after}))
+        for one in left:
+            ended = REPLACEMENT in one.memory and REPLACEMENT not in after[one.thread_id].memory
+            if ended and customer.known_to_braze:
+                yield self._end(arrived_at(case), case, one.thread_id)
+
+    def _end(self, now_ms: int, case: CustomerCase, thread_id: str) -> BrazeCommand:
         """Out of the replacement."""
         return braze.track_event(
             FLOW_ID,
             case.customer_ref,
             self.end_event,
             time_ms=now_ms,
-            properties={"case_id": case.thread.thread_id, "order_ref": case.order_ref},
+            properties={"case_id": thread_id, "order_ref": case.order_ref},
             repeatable=True,
             version=case.thread.version,
         )
@@ -260,6 +274,15 @@ def _forgotten(thread: ToldThread) -> ToldThread:
         if name != REPLACEMENT and not name.startswith(OUT)
     }
     return msgspec.structs.replace(thread, memory=kept)
+
+
+def _without_order(thread: ToldThread, order_ref: str) -> ToldThread:
+    """The thread as if it did not name the order."""
+    gone = (f"{OUT}{order_ref}", f"{ORDER_STATUS}{order_ref}")
+    kept = {name: value for name, value in thread.memory.items() if name not in gone}
+    orders = tuple(ref for ref in thread.orders if ref != order_ref)
+    after = msgspec.structs.replace(thread, memory=kept, orders=orders)
+    return after if _taken_out(after) else _forgotten(after)
 
 
 def _about(

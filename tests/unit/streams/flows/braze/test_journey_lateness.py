@@ -14,6 +14,7 @@ from tests.unit.streams.flows.braze.customers import (
     calls,
     lived,
     speeches,
+    what,
 )
 from tests.unit.streams.making import DAY_MS, ORDER, customer, stored_order, thread
 
@@ -137,6 +138,36 @@ def test_an_end_that_nobody_heard_keeps_no_later_exception_from_going_back() -> 
     calls(driver)
     lived(driver, about("lost_parcel", thread_id="th_2", status="resolved", version=2))
     assert calls(driver, FLOW) == [END, BACK]
+
+
+# ---- orders that move ----------------------------------------------------------------------------------------------
+def test_whose_order_it_was_leaves_the_replacement_when_it_is_another_customers() -> None:
+    driver = driven()
+    driver.row(CUSTOMERS, customer("customer-8"))
+    lived(driver, about("lost_parcel"))
+    driver.row(ORDERS, stored_order(ORDER, version=2, customer_ref="customer-8"))
+    driver.take(topics.BRAZE_COMMANDS)
+    lived(driver, about("lost_parcel", status="resolved", version=2))
+    ours = [one for one in driver.out(topics.BRAZE_COMMANDS) if one.lane == WHO]
+    assert [what(one) for one in ours] == [END[1]]
+    assert calls(driver, FLOW) == [END]
+
+
+def test_while_another_order_of_the_thread_is_theirs_the_replacement_goes_on() -> None:
+    driver = driven()
+    driver.row(CUSTOMERS, customer("customer-8"))
+    driver.row(ORDERS, stored_order(OTHER))
+    lived(driver, about("lost_parcel", related=BOTH))
+    driver.row(ORDERS, stored_order(ORDER, version=2, customer_ref="customer-8"))
+    calls(driver)
+    driver.send(
+        topics.TRADING_GRID_THREADS,
+        about("lost_parcel", related=BOTH, version=2, event_type="thread.comment_added"),
+    )
+    driver.advance(minutes=2)
+    assert END not in calls(driver, FLOW)
+    lived(driver, about("lost_parcel", related=BOTH, status="resolved", version=3))
+    assert [one for one in calls(driver, FLOW) if one in (END, BACK)] == [END, BACK]
 
 
 # ---- schedules whose ids come late -------------------------------------------------------------------------------
