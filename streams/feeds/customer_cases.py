@@ -36,7 +36,7 @@ from streams.flow import (
 )
 from streams.rules import braze, consent
 from streams.rules.bounds import Minutes, NotNegative, Positive
-from streams.rules.dates import DAY_MS, SECOND_MS
+from streams.rules.dates import DAY_MS, SECOND_MS, arrived_at
 from streams.rules.precedence import CLAIMS, PRECEDENCE, Claim, Speaker
 from streams.rules.speaking import (
     INTERNAL_STATUSES,
@@ -96,6 +96,33 @@ def address(
     )
 
 
+class Owner(msgspec.Struct, frozen=True):
+    """Whose order it was when a thread last named it."""
+
+    customer_ref: str
+
+
+def moves(entry: OrderThread, owner: Owner | None, order: Order | None, keep_ms: int) -> Effects:
+    """The customer whose order it was hears of it no more; the new one is told by the cases that follow."""
+    now_ref = order.customer_ref if order else None
+    if order is None or (now_ref is None and owner is None):
+        yield Filtered("order not known, or a guest's")
+        return
+    if owner is not None and owner.customer_ref != now_ref:
+        yield CustomerCase(
+            customer_ref=owner.customer_ref,
+            order_ref=entry.order_ref,
+            order_status=order.status,
+            thread=entry.thread,
+            moved=True,
+        )
+    if now_ref is None:
+        yield Forget()
+        return
+    yield Keep(Owner(now_ref))
+    yield SetTimer("forget", arrived_at(entry) + keep_ms)
+
+
 def refresh(case: CustomerCase) -> BrazeCommand:
     """Asks Braze what the customer consents to."""
     return braze.refresh_profile(FLOW_ID, case.customer_ref)
@@ -110,13 +137,18 @@ class Assigning:
     keep_ms: int
 
     def assign(self, case: CustomerCase, ears: Ears | None, customer: Customer) -> Effects:
-        """Who cannot be reached is told nothing, so nothing is remembered of it either."""
+        """Who cannot be reached is told nothing, so nothing is remembered of it either, but that a thread has ended."""
         ears = ears or Ears()
         decided, heard = self.deciding.decided(case, ears)
         yield msgspec.structs.replace(decided, event_id="")
-        if consent.unreachable(customer):
-            return
         thread_id = case.thread.thread_id
+        if consent.unreachable(customer):
+            if known := ears.threads.get(thread_id):
+                ended = self.deciding.ended_unheard(case, known)
+                yield Keep(
+                    msgspec.structs.replace(ears, threads={**ears.threads, thread_id: ended})
+                )
+            return
         threads = {**slim(ears.threads, heard.changed_at), thread_id: heard}
         if len(threads) > self.threads_max:
             others = [name for name in threads if name != thread_id]
@@ -184,6 +216,20 @@ def legs(settings: Settings, claims: Sequence[Claim] = CLAIMS) -> tuple[Leg, ...
             ),
             emits=partial(address, internal=frozenset(settings.internal_statuses)),
             writes=(topics.ORDER_CASES,),
+        ),
+        Fold(
+            name="moves",
+            state=Owner,
+            inputs=(
+                on(
+                    topics.ORDER_THREADS,
+                    lambda entry: entry.order_ref,
+                    partial(moves, keep_ms=settings.keep_days * DAY_MS),
+                    lookups=(ORDERS.by(lambda entry: entry.order_ref, GoOn()),),
+                ),
+            ),
+            writes=(topics.CUSTOMER_CASES,),
+            on_timer=on_timer(lambda _: iter((Forget(),))),
         ),
         Fold(
             name="assign",

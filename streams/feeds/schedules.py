@@ -5,6 +5,7 @@ import msgspec
 from gridwire import topics
 from gridwire.records import BrazeSchedule, CustomerSchedules, OutstandingSchedule
 from streams.flow import Effects, Flow, Fold, Keep, Leg, on
+from streams.rules import braze
 from streams.rules.bounds import Positive
 from streams.tables import SCHEDULES
 
@@ -24,14 +25,7 @@ def keep(fact: BrazeSchedule, row: CustomerSchedules | None, schedules_max: int)
         if one.schedule_id != fact.schedule_id and not _is_out(one, version)
     ]
     if fact.state == "created":
-        made = OutstandingSchedule(
-            schedule_id=fact.schedule_id,
-            order_ref=fact.order_ref,
-            about=fact.about,
-            campaign_id=fact.campaign_id,
-            canvas_id=fact.canvas_id,
-            send_at=fact.send_at,
-        )
+        made = braze.outstanding(fact)
         others += [] if _is_out(made, version) else [made]
     others.sort(key=lambda one: (one.send_at or 0, one.schedule_id))
     yield Keep(

@@ -8,6 +8,7 @@ from typing import Any
 
 from gridwire.records import (
     BrazeCommand,
+    BrazeSchedule,
     DeleteSchedule,
     OutstandingSchedule,
     RefreshProfile,
@@ -114,6 +115,18 @@ def delete_schedule(
         about=one.about,
     )
     return _command(flow, customer_ref, "delete_schedule", body, version)
+
+
+def outstanding(fact: BrazeSchedule) -> OutstandingSchedule:
+    """What a schedule that was created has yet to send."""
+    return OutstandingSchedule(
+        schedule_id=fact.schedule_id,
+        order_ref=fact.order_ref,
+        about=fact.about,
+        campaign_id=fact.campaign_id,
+        canvas_id=fact.canvas_id,
+        send_at=fact.send_at,
+    )
 
 
 def refresh_profile(flow: str, customer_ref: str) -> BrazeCommand:

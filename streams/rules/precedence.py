@@ -90,14 +90,21 @@ def recovers(case: CustomerCase) -> bool:
     return news and caused and knows and RECOVERY not in case.spoken
 
 
-def disturbs(case: CustomerCase) -> bool:
-    """An exception opens on an order that is not over: what its journey says is not true any more."""
+def belies(case: CustomerCase) -> bool:
+    """A partner's exception is open: what the journeys of its orders say is not true any more."""
     return (
         case.thread.kind == ThreadKind.ORDER_EXCEPTION
         and case.thread.status not in TERMINAL
         and case.thread.partner_id is not None
-        and case.order_status not in OVER
         and not DISTURBING.isdisjoint(reasons_of(case))
+    )
+
+
+def disturbs(case: CustomerCase) -> bool:
+    """An exception opens on an order that is not over, and the customer is not in a journey that says so."""
+    return (
+        belies(case)
+        and case.order_status not in OVER
         and (JOURNEY not in case.spoken or case.before in TERMINAL)
     )
 

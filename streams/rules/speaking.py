@@ -16,6 +16,7 @@ from gridwire.vocabulary import ThreadKind, ThreadStatus
 from streams.rules.dates import HOUR_MS, arrived_at
 from streams.rules.precedence import (
     FEEDBACK,
+    JOURNEY,
     NOTIFICATION,
     RECOVERY,
     Claim,
@@ -54,6 +55,7 @@ QUIET_EVENTS = frozenset(
         "thread.sla_breached",
     }
 )
+POLL = "poll"
 LATE_MS = 1_000
 # Feedback may be read that much after the settlement of the thread that took it up: backlogs are read as they come.
 SETTLED_MS = HOUR_MS
@@ -242,6 +244,15 @@ class Deciding:
             telling="",
         )
 
+    def ended_unheard(self, case: CustomerCase, held: Heard) -> Heard:
+        """The thread after its end, of which nobody is told: a journey that was adjusted for it is so no more."""
+        if case.thread.status not in TERMINAL or case.thread.version < held.version:
+            return held
+        held = self._told_by(held, arrived_at(case))
+        spoken = {flow: at for flow, at in held.spoken.items() if flow != JOURNEY}
+        told_at = 0 if held.speaker == JOURNEY else held.told_at
+        return msgspec.structs.replace(held, spoken=spoken, told_at=told_at)
+
     def recovery(self, fact: CustomerRecovery, held: Heard) -> Heard:
         """Whether a recovery that people decide about went out is known by its flow alone."""
         held = self._told_by(held, fact.at)
@@ -306,8 +317,9 @@ def slim(threads: Mapping[str, Heard], now_ms: int) -> dict[str, Heard]:
 
 
 def is_quiet(thread: Thread) -> bool:
-    """Nothing says that the thread came into its status just now."""
-    return thread.event_type in QUIET_EVENTS and thread.previous_status is None
+    """Nothing says that the thread came into its status just now; what a poll finds in its first version did."""
+    polled = thread.event_type == POLL and thread.version > 1
+    return (polled or thread.event_type in QUIET_EVENTS) and thread.previous_status is None
 
 
 def filed_of(feedback: FiledFeedback) -> Filed:

@@ -15,13 +15,20 @@ Said = tuple[ToldThread, Iterable[BrazeCommand | Filtered | Any]]
 NOTHING: Mapping[str, str] = {}
 
 
+def never(_: CustomerCase, __: ToldThread) -> bool:
+    """Nothing is left to do for a status that was told, and nothing is done for whom nobody may write to."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Telling:
     """The fold's functions: `hear` notes what changed, `speak` says the last of it when the time has come.
 
     flow: whose fold it is. say: from a thread with its news and the customer to the thread as it is remembered, and
     what the flow writes. asks: reads a profile that nobody has read while the news wait. beside: what the flow writes
-    of a status of which nothing is said, that came aside of the news.
+    of a status of which nothing is said, that came aside of the news. late: whether a case of a status that was told
+    leaves something to do all the same; it is said again then. ends: whether a case is heard and said though nobody may
+    write to the customer, for it ends what was begun.
     """
 
     flow: str
@@ -31,6 +38,8 @@ class Telling:
     say: Callable[..., Said]
     asks: bool = True
     beside: Callable[[CustomerCase], Iterable[BrazeCommand]] = lambda _: ()
+    late: Callable[[CustomerCase, ToldThread], bool] = never
+    ends: Callable[[CustomerCase, ToldThread], bool] = never
 
     def hear(
         self,
@@ -44,12 +53,18 @@ class Telling:
         before = told.threads.get(case.thread.thread_id)
         concerns = case.thread.kind in self.kinds
         why_not = told_cases.stale(case, before) if concerns else "kind concerns no customer"
-        why_not = why_not or consent.unreachable(customer)
+        why_not = "order of another customer" if case.moved else why_not
+        ends = before is not None and self.ends(case, before)
+        why_not = why_not or ("" if ends else consent.unreachable(customer))
         if why_not:
+            if not case.moved:
+                yield from _learned(case, told, memory)
             yield Filtered(why_not)
             return
         waits, after = _noted(case, before)
         after = msgspec.structs.replace(after, memory={**after.memory, **memory})
+        if not waits and after.pending is None and self.late(case, after):
+            after = msgspec.structs.replace(after, pending=case)
         kept = told_cases.with_thread(told, after, self.threads_max)
         if kept is None:
             yield Filtered("too many cases at once")
@@ -85,7 +100,7 @@ class Telling:
         said: Iterable[Any]
         if thread.pending is None or customer is None:
             said = (Filtered("nothing to tell any more"),)
-        elif why_not := consent.unreachable(customer):
+        elif (why_not := consent.unreachable(customer)) and not self.ends(thread.pending, thread):
             said = (Filtered(why_not),)
         else:
             thread, said = self.say(fired, thread, customer, *rows)
@@ -96,6 +111,16 @@ class Telling:
         if after.pending is not None:
             yield SetTimer(fired.name, max(after.pending.tell_at, fired.due_ms))
         yield from said
+
+
+def _learned(case: CustomerCase, told: Told, memory: Mapping[str, str]) -> Effects:
+    """No news; but what it says of its order is as new as the thread."""
+    held = told.threads.get(case.thread.thread_id)
+    if held is None or case.thread.version < held.version:
+        return
+    after = msgspec.structs.replace(held, memory={**held.memory, **memory})
+    if after != held:
+        yield Keep(Told({**told.threads, held.thread_id: after}))
 
 
 def _noted(case: CustomerCase, before: ToldThread | None) -> tuple[bool, ToldThread]:

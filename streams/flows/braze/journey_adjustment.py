@@ -8,7 +8,14 @@ from gridwire import topics
 from gridwire.records import Customer, CustomerCase, Product
 from gridwire.vocabulary import ReasonCode, ThreadKind
 from streams.flow import Drop, Effects, Flow, Fold, GoOn, Leg, on, on_timer
-from streams.flows.braze.journey_changes import Journeys, remembered, substitutes_of
+from streams.flows.braze.journey_changes import (
+    Journeys,
+    is_end,
+    is_late,
+    remembered,
+    scheduled_late,
+    substitutes_of,
+)
 from streams.rules.bounds import Positive
 from streams.rules.dates import DAY_MS
 from streams.rules.precedence import DISTURBING
@@ -71,18 +78,23 @@ def _journeys(settings: Settings) -> Journeys:
 
 
 def legs(settings: Settings) -> tuple[Leg, ...]:
+    journeys = _journeys(settings)
     telling = Telling(
         flow=FLOW_ID,
         kinds=(ThreadKind.ORDER_EXCEPTION,),
         keep_ms=settings.keep_days * DAY_MS,
         threads_max=settings.threads_max,
-        say=_journeys(settings).say,
+        say=journeys.say,
         asks=False,
+        late=is_late,
+        ends=is_end,
     )
 
     def hear(
         case: CustomerCase, told: Told | None, customer: Customer, products: Mapping[str, Product]
     ) -> Effects:
+        if case.moved:
+            return journeys.parted(case, told, customer)
         return telling.hear(case, told, customer, remembered(case, products))
 
     return (
@@ -99,6 +111,7 @@ def legs(settings: Settings) -> tuple[Leg, ...]:
                         PRODUCTS.each(lambda case: case.skus),
                     ),
                 ),
+                on(topics.BRAZE_SCHEDULES, lambda fact: fact.customer_ref, scheduled_late),
             ),
             writes=(topics.BRAZE_COMMANDS,),
             on_timer=on_timer(

@@ -7,18 +7,19 @@ import msgspec
 
 from gridwire.records import (
     BrazeCommand,
+    BrazeSchedule,
     Customer,
     CustomerCase,
     CustomerSchedules,
     OutstandingSchedule,
     Product,
 )
-from streams.flow import Filtered, Fired
+from streams.flow import Effects, Filtered, Fired, Keep
 from streams.rules import braze, consent
-from streams.rules.dates import day
+from streams.rules.dates import arrived_at, day
 from streams.rules.orders import SHIPPED
 from streams.rules.precedence import JOURNEY as FLOW_ID
-from streams.rules.precedence import OVER, reasons_of
+from streams.rules.precedence import OVER, belies, reasons_of
 from streams.rules.telling import Said
 from streams.rules.told_cases import Told, ToldThread, facts
 from streams.rules.trading_grid import TERMINAL
@@ -57,21 +58,49 @@ class Journeys:
         if case is None:
             return thread, ()
         if case.thread.status in TERMINAL:
-            return self._ended(fired, case, thread)
-        if case.speaker != FLOW_ID:
-            adjusted = REPLACEMENT in thread.memory
-            return thread, (
-                Filtered("journey adjusted already" if adjusted else "not ours to tell"),
-            )
+            return self._ended(fired, case, thread, customer)
         outstanding = schedules.outstanding if schedules else ()
+        if case.speaker != FLOW_ID or case.thread.status == thread.told:
+            return self._left(case, thread, outstanding, now_ms=fired.due_ms)
         return self._opened(case, thread, customer, outstanding, products, now_ms=fired.due_ms)
 
-    def _ended(self, fired: Fired[Told], case: CustomerCase, thread: ToldThread) -> Said:
-        """The exception has ended: nothing of it is remembered, and what it replaced begins again."""
-        if REPLACEMENT not in thread.memory:
+    def _ended(
+        self, fired: Fired[Told], case: CustomerCase, thread: ToldThread, customer: Customer
+    ) -> Said:
+        """The exception has ended: nothing of it is remembered, and what it replaced begins again.
+
+        Whoever may not be written to leaves the replacement all the same, and enters nothing.
+        """
+        if not _taken_out(thread):
             return thread, (Filtered("journey was not adjusted"),)
         others = [one for one in fired.state.threads.values() if one is not thread]
-        return _forgotten(thread), self._back(fired.due_ms, case, thread, others)
+        said: list[BrazeCommand | Filtered] = []
+        if REPLACEMENT in thread.memory and customer.known_to_braze:
+            said.append(self._end(fired.due_ms, case, thread.thread_id))
+        if why_not := consent.unreachable(customer):
+            said.append(Filtered(why_not))
+        else:
+            said.extend(self._back(case, thread, others))
+        return _forgotten(thread), said
+
+    def _left(
+        self,
+        case: CustomerCase,
+        thread: ToldThread,
+        outstanding: Sequence[OutstandingSchedule],
+        *,
+        now_ms: int,
+    ) -> Said:
+        """An order or the reason is known only now, and the status was told: out of the journey without a message."""
+        orders = _to_leave(case, thread)
+        if not orders:
+            adjusted = REPLACEMENT in thread.memory
+            why_not = "journey adjusted already" if adjusted else "not ours to tell"
+            return thread, (Filtered(why_not),)
+        canvas = thread.memory.get(REPLACEMENT, "")
+        memory = {**thread.memory, **{f"{OUT}{ref}": canvas for ref in orders}}
+        said = self._out(now_ms, case, orders, _about(outstanding, orders, now_ms))
+        return msgspec.structs.replace(thread, memory=memory), said
 
     def _opened(
         self,
@@ -121,20 +150,36 @@ class Journeys:
         for one in outstanding:
             yield braze.delete_schedule(FLOW_ID, case.customer_ref, one, version=version)
 
-    def _back(
-        self, now_ms: int, case: CustomerCase, thread: ToldThread, others: Sequence[ToldThread]
-    ) -> Iterator[BrazeCommand]:
-        """Out of the replacement; into the original again where nothing has shipped and nothing else is wrong."""
-        version = case.thread.version
-        yield braze.track_event(
+    def parted(self, case: CustomerCase, told: Told | None, customer: Customer) -> Effects:
+        """The order is another customer's by now: this one leaves the replacements in which it was the last order."""
+        out = f"{OUT}{case.order_ref}"
+        left = [one for one in told.threads.values() if out in one.memory] if told else []
+        if told is None or not left:
+            yield Filtered("order of another customer")
+            return
+        after = {one.thread_id: _without_order(one, case.order_ref) for one in left}
+        yield Keep(Told({**told.threads, **after}))
+        for one in left:
+            ended = REPLACEMENT in one.memory and REPLACEMENT not in after[one.thread_id].memory
+            if ended and customer.known_to_braze:
+                yield self._end(arrived_at(case), case, one.thread_id)
+
+    def _end(self, now_ms: int, case: CustomerCase, thread_id: str) -> BrazeCommand:
+        """Out of the replacement."""
+        return braze.track_event(
             FLOW_ID,
             case.customer_ref,
             self.end_event,
             time_ms=now_ms,
-            properties={"case_id": case.thread.thread_id, "order_ref": case.order_ref},
+            properties={"case_id": thread_id, "order_ref": case.order_ref},
             repeatable=True,
-            version=version,
+            version=case.thread.version,
         )
+
+    def _back(
+        self, case: CustomerCase, thread: ToldThread, others: Sequence[ToldThread]
+    ) -> Iterator[BrazeCommand]:
+        """Into the original again where nothing has shipped and nothing else is wrong."""
         for ref in _taken_out(thread):
             still_out = any(f"{OUT}{ref}" in other.memory for other in others)
             if not still_out and _status(thread, ref) not in ON_ITS_WAY:
@@ -143,7 +188,7 @@ class Journeys:
                     case.customer_ref,
                     self.original,
                     {"order_ref": ref, "resumed": "true"},
-                    version=version,
+                    version=case.thread.version,
                 )
 
     def _replacement(
@@ -168,6 +213,27 @@ def remembered(case: CustomerCase, products: Mapping[str, Product]) -> dict[str,
     return found | ({SUBSTITUTE: substitutes[0]} if substitutes else {})
 
 
+def scheduled_late(fact: BrazeSchedule, told: Told | None) -> Effects:
+    """A message was scheduled before, but its id is known only after its order left the journey: it is taken back."""
+    threads = told.threads.values() if told is not None and fact.order_ref else ()
+    left = any(f"{OUT}{fact.order_ref}" in thread.memory for thread in threads)
+    due = fact.send_at is None or fact.send_at > arrived_at(fact)
+    if left and due and fact.state == "created":
+        yield braze.delete_schedule(FLOW_ID, fact.customer_ref, braze.outstanding(fact))
+    else:
+        yield Filtered("schedule stands")
+
+
+def is_late(case: CustomerCase, thread: ToldThread) -> bool:
+    """The status was told before this order, or this reason, was known: its journey runs on."""
+    return not thread.assumed and bool(_to_leave(case, thread))
+
+
+def is_end(case: CustomerCase, _: ToldThread) -> bool:
+    """The exception has ended, which is noted whomever it may be told."""
+    return case.thread.status in TERMINAL
+
+
 def substitutes_of(state: Told) -> tuple[str, ...]:
     """Skus that could be offered instead, over all threads with news."""
     waiting = (one for one in state.threads.values() if one.pending is not None)
@@ -185,6 +251,17 @@ def _status(thread: ToldThread, order_ref: str) -> str:
     return thread.memory.get(f"{ORDER_STATUS}{order_ref}", "")
 
 
+def _to_leave(case: CustomerCase, thread: ToldThread) -> list[str]:
+    """Orders that are not over, and still in the journey that the case belies."""
+    if not belies(case):
+        return []
+    return [
+        ref
+        for ref in thread.orders
+        if _status(thread, ref) not in OVER and f"{OUT}{ref}" not in thread.memory
+    ]
+
+
 def _taken_out(thread: ToldThread) -> list[str]:
     return [name.removeprefix(OUT) for name in thread.memory if name.startswith(OUT)]
 
@@ -197,6 +274,15 @@ def _forgotten(thread: ToldThread) -> ToldThread:
         if name != REPLACEMENT and not name.startswith(OUT)
     }
     return msgspec.structs.replace(thread, memory=kept)
+
+
+def _without_order(thread: ToldThread, order_ref: str) -> ToldThread:
+    """The thread as if it did not name the order."""
+    gone = (f"{OUT}{order_ref}", f"{ORDER_STATUS}{order_ref}")
+    kept = {name: value for name, value in thread.memory.items() if name not in gone}
+    orders = tuple(ref for ref in thread.orders if ref != order_ref)
+    after = msgspec.structs.replace(thread, memory=kept, orders=orders)
+    return after if _taken_out(after) else _forgotten(after)
 
 
 def _about(

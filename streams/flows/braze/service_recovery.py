@@ -6,9 +6,14 @@ from typing import Annotated
 import msgspec
 
 from gridwire import currencies, topics
-from gridwire.records import Customer
+from gridwire.records import Customer, CustomerSchedules
 from streams.flow import Drop, Effects, Fired, Flow, Fold, GoOn, Leg, on, on_timer
-from streams.flows.braze.service_recovery_offers import INCIDENTS, SEGMENTS, Recovering
+from streams.flows.braze.service_recovery_offers import (
+    INCIDENTS,
+    SEGMENTS,
+    Recovering,
+    scheduled_late,
+)
 from streams.rules import approvals
 from streams.rules.bounds import NotNegative, Positive
 from streams.rules.dates import DAY_MS, HOUR_MS
@@ -16,7 +21,7 @@ from streams.rules.precedence import RECOVERY as FLOW_ID
 from streams.rules.speaking import CUSTOMER_KINDS
 from streams.rules.telling import Telling
 from streams.rules.told_cases import Told
-from streams.tables import CUSTOMERS
+from streams.tables import CUSTOMERS, SCHEDULES
 
 # What kind of message each segment gets where nothing else is configured.
 MESSAGES = {
@@ -106,10 +111,12 @@ def legs(settings: Settings) -> tuple[Leg, ...]:
         asks=False,
     )
 
-    def due(fired: Fired[Told], customer: Customer | None) -> Effects:
+    def due(
+        fired: Fired[Told], customer: Customer | None, schedules: CustomerSchedules | None
+    ) -> Effects:
         if fired.name.startswith("expire/"):
             return recovering.expire(fired, customer)
-        return telling.speak(fired, customer)
+        return telling.speak(fired, customer, schedules)
 
     return (
         Fold(
@@ -130,9 +137,16 @@ def legs(settings: Settings) -> tuple[Leg, ...]:
                     recovering.decide,
                     lookups=(CUSTOMERS.by(own_key, GoOn()),),
                 ),
+                on(topics.BRAZE_SCHEDULES, lambda fact: fact.customer_ref, scheduled_late),
             ),
             writes=(topics.BRAZE_COMMANDS, topics.APPROVALS, topics.CUSTOMER_RECOVERIES),
-            on_timer=on_timer(due, lookups=(CUSTOMERS.by(lambda fired: fired.key, GoOn()),)),
+            on_timer=on_timer(
+                due,
+                lookups=(
+                    CUSTOMERS.by(lambda fired: fired.key, GoOn()),
+                    SCHEDULES.by(lambda fired: fired.key, GoOn()),
+                ),
+            ),
         ),
     )
 

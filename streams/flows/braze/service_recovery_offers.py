@@ -10,18 +10,21 @@ from gridwire import currencies
 from gridwire.records import (
     ApprovalDecision,
     BrazeCommand,
+    BrazeSchedule,
     Customer,
     CustomerCase,
     CustomerRecovery,
+    CustomerSchedules,
 )
 from gridwire.vocabulary import ReasonCode, ThreadStatus
 from streams.flow import CancelTimer, Effects, Filtered, Fired, Keep, SetTimer
 from streams.rules import approvals, braze, consent
-from streams.rules.dates import arrived_at
+from streams.rules.dates import HOUR_MS, arrived_at
 from streams.rules.precedence import NOTIFICATION, SETTLED, is_settled, reasons_of
 from streams.rules.precedence import RECOVERY as FLOW_ID
 from streams.rules.telling import Said
 from streams.rules.told_cases import Told, ToldThread, facts
+from streams.rules.trading_grid import TERMINAL
 
 SEGMENTS = ("high_value_at_risk", "high_value", "at_risk", "standard")
 INCIDENTS: Mapping[str, str] = {
@@ -33,8 +36,9 @@ INCIDENTS: Mapping[str, str] = {
     ReasonCode.BILLING_CORRECTION: "billing",
     ReasonCode.INVOICE_DISCREPANCY: "billing",
 }
-# Names in a thread's memory; ALLOWED: the offer that people decided on while the incident was open again.
-APPROVAL, WANTED, ALLOWED = "approval", "wanted", "allowed"
+# Names in a thread's memory; ALLOWED: the offer that people decided on while the incident was open again; SURVEYED:
+# the order about which whoever was won back is asked.
+APPROVAL, WANTED, ALLOWED, SURVEYED = "approval", "wanted", "allowed", "surveyed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,15 @@ class Recovering:
     approval_ms: int
 
     # ---- an incident is resolved ---------------------------------------------------------------------------------
-    def say(self, fired: Fired[Told], thread: ToldThread, customer: Customer) -> Said:
+    def say(
+        self,
+        fired: Fired[Told],
+        thread: ToldThread,
+        customer: Customer,
+        schedules: CustomerSchedules | None,
+    ) -> Said:
         """The recovery goes out, or waits until people have allowed its offer."""
-        case, now_ms = thread.pending, fired.due_ms
+        case, now_ms = thread.pending, _spoken_at(fired)
         if case is None:
             return thread, ()
         if thread.held is not None and _told_by_another(case):
@@ -72,7 +82,8 @@ class Recovering:
             expire = CancelTimer(f"expire/{thread.thread_id}")
             return released, (expire, Filtered("another flow tells of its end"))
         if not is_settled(case) or case.speaker != FLOW_ID:
-            return thread, (Filtered("not ours to tell"),)
+            unasked = _unasked(thread, case, schedules, now_ms)
+            return thread, (*unasked, Filtered("not ours to tell"))
         if thread.held is not None:
             waiting = msgspec.structs.replace(thread, held=case)
             return waiting, (Filtered("an offer waits for people already"),)
@@ -81,7 +92,7 @@ class Recovering:
         wanted = self._wanted(case, customer)
         if wanted.amount_minor > self.caps.get(wanted.currency, 0):
             return self._asked(thread, case, wanted, now_ms)
-        return thread, self._recovery(case, customer, wanted, now_ms)
+        return _surveyed(thread, case), self._recovery(case, customer, wanted, now_ms)
 
     def _allowed(
         self, thread: ToldThread, case: CustomerCase, customer: Customer, now_ms: int
@@ -93,7 +104,7 @@ class Recovering:
             *self._recovery(case, customer, offer, now_ms),
             _fact(case, "sent", now_ms),
         )
-        return msgspec.structs.replace(thread, memory=memory), said
+        return _surveyed(msgspec.structs.replace(thread, memory=memory), case), said
 
     def _asked(self, thread: ToldThread, case: CustomerCase, wanted: Offer, now_ms: int) -> Said:
         """The matter is held until it is decided or nobody decides in time."""
@@ -145,7 +156,7 @@ class Recovering:
         if thread is None or thread.held is None:
             yield Filtered("nothing waits any more")
             return
-        yield from self._settled(fired.state, thread, customer, fired.due_ms, granted=False)
+        yield from self._settled(fired.state, thread, customer, _spoken_at(fired), granted=False)
 
     def _settled(
         self,
@@ -164,6 +175,8 @@ class Recovering:
             why_not = "incident is open again"
         memory = _without_approval(thread) | ({ALLOWED: _memo(offer)} if why_not else {})
         released = msgspec.structs.replace(thread, held=None, memory=memory)
+        if case is not None and not why_not:
+            released = _surveyed(released, case)
         yield Keep(Told({**told.threads, thread.thread_id: released}))
         if case is None or customer is None or why_not:
             yield Filtered(why_not or "nothing waits any more")
@@ -217,6 +230,43 @@ class Recovering:
             return Offer()
         share = self.percent[self.segment_of(customer)]
         return Offer(max(0, resolution.amount_minor * share // 100), resolution.currency)
+
+
+def scheduled_late(fact: BrazeSchedule, told: Told | None) -> Effects:
+    """A survey was scheduled, but its id is known only after the incident was told to be open again."""
+    again = told is not None and any(
+        thread.memory.get(SURVEYED) == fact.order_ref and thread.told not in TERMINAL
+        for thread in told.threads.values()
+    )
+    due = fact.send_at is None or fact.send_at > arrived_at(fact)
+    if again and due and fact.state == "created" and fact.about == FLOW_ID:
+        yield braze.delete_schedule(FLOW_ID, fact.customer_ref, braze.outstanding(fact))
+    else:
+        yield Filtered("schedule stands")
+
+
+def _spoken_at(fired: Fired[Told]) -> int:
+    """When it was due; when that was long ago, now: a survey comes days after the message, however late that is."""
+    return fired.due_ms if fired.now_ms - fired.due_ms < HOUR_MS else fired.now_ms
+
+
+def _surveyed(thread: ToldThread, case: CustomerCase) -> ToldThread:
+    return msgspec.structs.replace(thread, memory={**thread.memory, SURVEYED: case.order_ref})
+
+
+def _unasked(
+    thread: ToldThread, case: CustomerCase, schedules: CustomerSchedules | None, now_ms: int
+) -> Iterator[BrazeCommand]:
+    """Nobody is asked how content they are with the end of an incident that is open again."""
+    order_ref = thread.memory.get(SURVEYED)
+    if schedules is None or order_ref is None or case.thread.status in TERMINAL:
+        return
+    for one in schedules.outstanding:
+        due = one.send_at is None or one.send_at > now_ms
+        if due and one.about == FLOW_ID and one.order_ref == order_ref:
+            yield braze.delete_schedule(
+                FLOW_ID, case.customer_ref, one, version=case.thread.version
+            )
 
 
 def incident_of(case: CustomerCase) -> str:

@@ -40,6 +40,30 @@ def test_two_orders_of_one_customer_are_one_message_that_names_both() -> None:
     assert told(driver) == []
 
 
+def test_a_status_that_a_poll_finds_in_a_thread_not_seen_before_is_news_of_a_new_thread_only() -> (
+    None
+):
+    driver = driven()
+    driver.send(topics.TRADING_GRID_THREADS, thread("th_old", version=7, event_type="poll"))
+    driver.advance(minutes=2)
+    assert told(driver) == []
+    driver.send(topics.TRADING_GRID_THREADS, thread("th_new", version=1, event_type="poll"))
+    driver.advance(minutes=2)
+    assert trigger(driver).trigger_properties["case_id"] == "th_new"
+
+
+def test_what_follows_in_a_thread_that_a_poll_found_is_told() -> None:
+    driver = driven()
+    driver.send(topics.TRADING_GRID_THREADS, thread("th_old", version=7, event_type="poll"))
+    driver.advance(minutes=2)
+    driver.send(
+        topics.TRADING_GRID_THREADS,
+        thread("th_old", version=8, status="in_progress", event_type="poll"),
+    )
+    driver.advance(minutes=2)
+    assert trigger(driver).trigger_properties["status"] == "in_progress"
+
+
 def test_a_missing_customer_is_asked_for_once_and_told_when_known() -> None:
     driver = driven(known=False)
     moved(driver, "open", "in_progress")
