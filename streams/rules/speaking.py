@@ -55,7 +55,6 @@ QUIET_EVENTS = frozenset(
         "thread.sla_breached",
     }
 )
-POLL = "poll"
 LATE_MS = 1_000
 # Feedback may be read that much after the settlement of the thread that took it up: backlogs are read as they come.
 SETTLED_MS = HOUR_MS
@@ -317,9 +316,11 @@ def slim(threads: Mapping[str, Heard], now_ms: int) -> dict[str, Heard]:
 
 
 def is_quiet(thread: Thread) -> bool:
-    """Nothing says that the thread came into its status just now; what a poll finds in its first version did."""
-    polled = thread.event_type == POLL and thread.version > 1
-    return (polled or thread.event_type in QUIET_EVENTS) and thread.previous_status is None
+    """Nothing says that the thread came into its status just now.
+
+    What a poll found may have: its event is that of the webhook which would have said so.
+    """
+    return thread.event_type in QUIET_EVENTS and thread.previous_status is None
 
 
 def filed_of(feedback: FiledFeedback) -> Filed:

@@ -112,13 +112,22 @@ def noted(case: CustomerCase, before: ToldThread | None) -> ToldThread:
     if before is None and not case.tell_at and is_quiet(case.thread):
         status = case.thread.status
         return msgspec.structs.replace(after, orders=orders, told=status, assumed=True)
-    taken_back = before is not None and not case.tell_at and case.thread.status == case.before
-    news = case.thread.status != after.told and not taken_back
+    news = case.thread.status != after.told and not _taken_back(case, before)
     assumed = after.assumed and not news
     pending = case if news else None
     return msgspec.structs.replace(
         after, orders=orders, pending=pending, assumed=assumed, aside=None
     )
+
+
+def _taken_back(case: CustomerCase, before: ToldThread | None) -> bool:
+    """Whether the thread is back in the status that the customer knows, before another was told.
+
+    A case that comes in the moment before its status is told has that status as known, too: that one is still told.
+    """
+    if before is None or case.tell_at or case.thread.status != case.before:
+        return False
+    return before.pending is None or before.pending.thread.status != case.thread.status
 
 
 def _belies(case: CustomerCase, before: ToldThread) -> bool:
