@@ -10,8 +10,8 @@ from sandbox.demo.story import Cast, Seeds, Story, Unmet
 from sandbox.demo.world import Row, World
 
 FLOW = "braze.service-recovery"
-KIM, LEO, MIA, NED = range(4)  # the customers; each has the order of the same number
-NAMES = ("kim", "leo", "mia", "ned")
+KIM, LEO, MIA, NED, ORA = range(5)  # the customers; each has the order of the same number
+NAMES = ("kim", "leo", "mia", "ned", "ora")
 UNSUBSCRIBED = MIA
 SURVEY = "recovery-survey"
 CAMPAIGNS = tuple(
@@ -28,7 +28,7 @@ RESOLUTION = {
 
 
 def seed(cast: Cast) -> Seeds:
-    """Four customers with an order each: one of the gold tier, one who wants no messages."""
+    """Five customers with an order each: one of the gold tier, one who wants no messages."""
     return {
         "trading-grid": {"partners": [supplier(cast, "glaziers", cast.sku("CUP"))]},
         "bigcommerce": {
@@ -58,6 +58,7 @@ async def play(stage: Stage) -> None:
     await stage.trading_grid("thread-resolved", id=unsubscribed, resolution=RESOLUTION)
     kims = await _seen_and_resolved(stage, KIM)
     await _seen_and_resolved(stage, NED)
+    await _seen_and_resolved(stage, ORA)
     await stage.until(lambda world: _surveys(world, NED), "a survey is scheduled for Ned")
     await _incident(stage, "and then lost", NED, "lost_parcel")
     await stage.trading_grid("thread-status", id=kims, to="reopened")
@@ -133,7 +134,11 @@ def expect(world: World) -> list[str]:
     unmet.unless(
         _surveys(world, NED) == ["deleted"], "the survey about Ned's order is taken back again"
     )
-    unmet.unless(_surveys(world, KIM) == ["pending"], "Kim is asked in some days")
+    unmet.unless(
+        _surveys(world, KIM) == ["deleted"],
+        "nobody will ask Kim how content she is with what was opened again",
+    )
+    unmet.unless(_surveys(world, ORA) == ["pending"], "Ora is asked in some days")
     leos = [one["trigger_properties"]["status"] for one in world.messages(world.cast.customer(LEO))]
     unmet.unless(leos == ["resolved"], f"Leo, who knew of nothing, hears of the end alone: {leos}")
     unmet.unless(not _recoveries(world, LEO), "Leo is not won back")
