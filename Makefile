@@ -32,9 +32,9 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml .ci/setup
 demo: setup ## From a fresh clone to a finished run of the whole scenario
 	@$(BIN)/gridwire demo $(ARGS)
 
-# Beside one another: most of a test's time is waiting for processes that it has started.
+# Beside one another, by file: most of a test's time is waiting for processes that it has started.
 test: setup ## Run all tests; skips say what is missing (ARGS="-k name" narrows, WORKERS=0: one after another)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 # Every step runs, so that one look shows all there is to mend.
 check: setup ## ruff, mypy --strict, generated files up to date, structural tests

@@ -24,15 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--seed", type=int, help="only this seed of each test that breaks things")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Who asks for a real Kafka is marked so: `-m 'not kafka'` leaves them out.
-
-    Tests run beside one another by file; those that start whole roles and break things, one after another.
-    """
+    """Who asks for a real Kafka is marked so: `-m 'not kafka'` leaves them out."""
     for item in items:
-        whole = {"integration", "chaos"} & set(item.path.parts)
-        item.add_marker(pytest.mark.xdist_group("whole roles" if whole else str(item.path)))
         if {"kafka", "own_kafka"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.kafka)
 
