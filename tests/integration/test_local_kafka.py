@@ -28,8 +28,8 @@ OWNER = """
 import sys
 from sandbox import kafka
 running = kafka.start(allow=("java",))
-print(running.pid, running.broker.bootstrap, flush=True)
 try:
+    print(running.pid, running.broker.bootstrap, flush=True)
     sys.stdin.read()
 except KeyboardInterrupt:
     running.stop()
