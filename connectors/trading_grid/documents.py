@@ -4,11 +4,11 @@ from typing import Any
 
 import msgspec
 
-from connectors.kit.reading import Long, iso_ms, iso_ms_or_none
+from connectors.kit.reading import Long, iso_ms_or_none
+from connectors.trading_grid import changes
 from connectors.trading_grid.settings import TradingGridSettings
 from connectors.trading_grid.shapes import ActorJson, ExternalRefJson, RelatedJson, mapped
-from connectors.trading_grid.wire import HOOKS, POLL, POLLED, plain
-from gridwire.ids import derived, trace_of
+from connectors.trading_grid.wire import DOCUMENT, plain
 from gridwire.records import Audience, Document, ExternalRef, Notice, Related
 
 # They tell of a document without changing what it is: a poll cannot find them.
@@ -56,45 +56,16 @@ def document_of(found: Any, settings: TradingGridSettings) -> DocumentJson:
 
 def noticed(found: DocumentJson, notice: Notice) -> Document:
     """The change that a webhook told of. `found` is at that version or further on."""
-    version, detail = notice.version or found.version, notice.detail
-    told = detail.get("status") if version < found.version else None
     return msgspec.structs.replace(
-        _state(found, told or found.status),
-        event_id=_event_id(found.id, version, notice),
-        occurred_at=notice.occurred_at,
-        source=HOOKS,
-        version=version,
-        trace_id=notice.trace_id,
-        causation_id=notice.event_id,
-        event_type=notice.event_type,
-        previous_status=detail.get("previous_status"),
-        actor_type=detail.get("actor_type", "unknown"),
-        actor_id=detail.get("actor_id"),
+        _state(found, changes.status_told(found, notice)),
+        **changes.noticed(DOCUMENT, found, notice, BESIDE_STATE),
+        previous_status=notice.detail.get("previous_status"),
     )
-
-
-def _event_id(document_id: str, version: int, notice: Notice) -> str:
-    if notice.event_type in BESIDE_STATE:
-        mark = notice.detail.get("sequence", notice.event_id)
-        return derived("trading-grid", "document", document_id, notice.event_type, mark)
-    return derived("trading-grid", "document", document_id, version)
 
 
 def polled(found: DocumentJson) -> Document:
-    """The document as a poll finds it. Who changed it last is known of its first version only."""
-    event_id = derived("trading-grid", "document", found.id, found.version)
-    creator = found.created_by if found.version == 1 else None
-    return msgspec.structs.replace(
-        _state(found, found.status),
-        event_id=event_id,
-        occurred_at=iso_ms(found.updated_at, "document.updated_at"),
-        source=POLLED,
-        version=found.version,
-        trace_id=trace_of(event_id),
-        event_type=POLL,
-        actor_type=creator.type if creator else "unknown",
-        actor_id=creator.id if creator else None,
-    )
+    """The document as a poll finds it."""
+    return msgspec.structs.replace(_state(found, found.status), **changes.polled(DOCUMENT, found))
 
 
 def _state(found: DocumentJson, status: str) -> Document:

@@ -17,6 +17,8 @@ import msgspec
 from connectors.kit import money
 from connectors.kit.connector import Delivery, Intake, MalformedError
 from connectors.kit.reading import iso_ms, iso_ms_or_none, ms_iso, read
+from connectors.trading_grid import changes
+from connectors.trading_grid.changes import HOOKS, POLLED
 from connectors.trading_grid.settings import TradingGridSettings
 from connectors.trading_grid.shapes import (
     AvailabilityJson,
@@ -58,7 +60,6 @@ REASONS = frozenset(code.value for code in ReasonCode)
 ACTIONS = frozenset(action.value for action in ResolutionAction)
 DECIDED = frozenset((ThreadStatus.RESOLVED.value, ThreadStatus.CLOSED.value))
 UNITS_MAX = 2**31 - 1
-HOOKS, POLLED, POLL = "trading-grid/webhooks", "trading-grid/poll", "poll"
 
 
 # ---- events: webhooks, and the feed that holds them all ------------------------------------------
@@ -125,44 +126,17 @@ def _detail(event: EventJson) -> dict[str, str]:
 # ---- threads -------------------------------------------------------------------------------------
 def noticed_thread(found: ThreadJson, notice: Notice, settings: TradingGridSettings) -> Thread:
     """The change that a webhook told of. `found` is at that version or further on."""
-    version, detail = notice.version or found.version, notice.detail
-    told = detail.get("status") if version < found.version else None
     return msgspec.structs.replace(
-        _state(found, told or found.status, settings),
-        event_id=_thread_event_id(found.id, version, notice),
-        occurred_at=notice.occurred_at,
-        source=HOOKS,
-        version=version,
-        trace_id=notice.trace_id,
-        causation_id=notice.event_id,
-        event_type=notice.event_type,
-        previous_status=_ours(detail.get("previous_status"), settings),
-        actor_type=detail.get("actor_type", "unknown"),
-        actor_id=detail.get("actor_id"),
+        _state(found, changes.status_told(found, notice), settings),
+        **changes.noticed(THREAD, found, notice, BESIDE_STATE),
+        previous_status=_ours(notice.detail.get("previous_status"), settings),
     )
 
 
-def _thread_event_id(thread_id: str, version: int, notice: Notice) -> str:
-    if notice.event_type in BESIDE_STATE:
-        mark = notice.detail.get("sequence", notice.event_id)
-        return derived("trading-grid", "thread", thread_id, notice.event_type, mark)
-    return derived("trading-grid", "thread", thread_id, version)
-
-
 def polled_thread(found: ThreadJson, settings: TradingGridSettings) -> Thread:
-    """The thread as a poll finds it. Who changed it last is known of its first version only."""
-    event_id = derived("trading-grid", "thread", found.id, found.version)
-    creator = found.created_by if found.version == 1 else None
+    """The thread as a poll finds it."""
     return msgspec.structs.replace(
-        _state(found, found.status, settings),
-        event_id=event_id,
-        occurred_at=iso_ms(found.updated_at, "thread.updated_at"),
-        source=POLLED,
-        version=found.version,
-        trace_id=trace_of(event_id),
-        event_type=POLL,
-        actor_type=creator.type if creator else "unknown",
-        actor_id=creator.id if creator else None,
+        _state(found, found.status, settings), **changes.polled(THREAD, found)
     )
 
 
